@@ -1,0 +1,1 @@
+"""Webhook to verified file: the product."""

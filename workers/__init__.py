@@ -1,0 +1,1 @@
+"""Celery doors: the application, its settings, its tasks."""
