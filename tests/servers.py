@@ -75,7 +75,8 @@ class Spawned:
 
     def __init__(self, process: subprocess.Popen[bytes], output_path: Path) -> None:
         self.process = process
-        self.output_path = output_path
+        self._output_path = output_path
+        self._last_output = ""
 
     @property
     def pid(self) -> int:
@@ -85,7 +86,10 @@ class Spawned:
         return self.process.poll() is None
 
     def output(self) -> str:
-        return self.output_path.read_text(errors="replace")
+        """Return what it has said so far; that is kept when the process has ended."""
+        if self._output_path.exists():
+            self._last_output = self._output_path.read_text(errors="replace")
+        return self._last_output
 
     def wait_for(self, text: str, *, seconds: float = 20) -> str:
         """Wait until the text stands in the output; return the output."""
@@ -133,6 +137,7 @@ def spawn(
             yield spawned
         finally:
             spawned.end(seconds=seconds)
+            spawned.output()
 
 
 class ValkeyServer:
@@ -160,7 +165,7 @@ class ValkeyServer:
             *("--dir", str(self._folder), "--save", "", "--daemonize", "no"),
             *("--appendonly", "yes" if self._persistent else "no"),
         ]
-        # Valkey refuses to start when the machine's locale is named but not installed.
+        # Valkey complains about a locale that is named but not installed.
         with (self._folder / "output.txt").open("ab") as output:
             self._process = _start(argv, output=output, environment={"LC_ALL": "C"})
         eventually(self._answers, message="Valkey does not answer")
