@@ -1,0 +1,77 @@
+"""The API's Flask application: routes, the bearer check, and errors in Webex's form."""
+
+from functools import partial
+
+from flask import Flask, Response, g, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
+
+from simulator import api_account, api_meetings, api_recordings, api_transcripts, api_webhooks
+from simulator.answers import (
+    NOT_FOUND,
+    UNAUTHORIZED,
+    ApiError,
+    error_body,
+    json_answer,
+    tracking_id,
+)
+from simulator.events import Happenings
+from simulator.world import World
+
+_OPEN_PATHS = ("/v1/access_token", "/v1/authorize")
+
+
+class LockedFlask(Flask):
+    """Runs every view with the world's lock held, so that views need not think of it."""
+
+    world: World
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        with self.world.lock:
+            return super().dispatch_request()
+
+
+def create_api(world: World, happenings: Happenings) -> Flask:
+    app = LockedFlask("simulator.api", static_folder=None)
+    app.world = world
+    app.before_request(partial(_check_token, world))
+    app.after_request(_add_tracking_id)
+    app.register_error_handler(ApiError, _api_error)
+    app.register_error_handler(HTTPException, _http_error)
+    routes = [
+        *api_webhooks.ROUTES,
+        *api_meetings.ROUTES,
+        *api_recordings.ROUTES,
+        *api_transcripts.ROUTES,
+        *api_account.ROUTES,
+    ]
+    for method, path, view in routes:
+        app.add_url_rule(f"/v1{path}", f"{method} {path}", partial(view, world), methods=[method])
+    change = partial(api_meetings.change_meeting, world, happenings)
+    app.add_url_rule("/v1/meetings/<meeting_id>", "change_meeting", change, methods=["PATCH"])
+    return app
+
+
+def _check_token(world: World) -> None:
+    if request.path in _OPEN_PATHS:
+        return
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    with world.lock:
+        identity = world.tokens.caller(token.strip()) if scheme.lower() == "bearer" else None
+    if identity is None:
+        raise ApiError(401, UNAUTHORIZED)
+    g.caller = identity
+
+
+def _add_tracking_id(response: Response) -> Response:
+    response.headers["trackingId"] = tracking_id()
+    return response
+
+
+def _api_error(error: ApiError) -> Response:
+    return json_answer(error_body(error.message), error.status)
+
+
+def _http_error(error: HTTPException) -> Response:
+    message = NOT_FOUND if error.code == 404 else error.description or error.name
+    return json_answer(error_body(message), error.code or 500)

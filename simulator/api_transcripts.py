@@ -1,0 +1,83 @@
+"""/v1/meetingTranscripts: list, download as VTT or text, and snippets."""
+
+from flask import Response, request
+
+from simulator import captions
+from simulator.answers import (
+    ApiError,
+    Route,
+    api_url,
+    is_within,
+    list_answer,
+    not_found,
+    time_window,
+    visible_host,
+)
+from simulator.model import Transcript
+from simulator.shapes import snippet_shapes, transcript_shape
+from simulator.world import World
+
+
+def list_transcripts(world: World) -> Response:
+    meeting_id = request.args.get("meetingId")
+    host_email = request.args.get("hostEmail")
+    if meeting_id in world.meetings_by_any_id and meeting_id not in world.meetings:
+        raise ApiError(400, f"Meeting ID '{meeting_id}' is not allowed for this API.")
+    if host_email and meeting_id is None:
+        raise ApiError(400, "hostEmail needs meetingId.")
+    host = visible_host(world, host_email)
+    window = time_window(world.now())
+    found = [
+        transcript
+        for transcript in _candidates(meeting_id, world)
+        if _is_readable(transcript, host, world)
+        and transcript.ready_at is not None
+        and is_within(transcript.ready_at, window)
+        and request.args.get("siteUrl") in (None, world.meeting_of(transcript).site_url)
+    ]
+    found.sort(key=lambda transcript: transcript.ready_at or world.now(), reverse=True)
+    shapes = [transcript_shape(transcript, world, api_url()) for transcript in found]
+    return list_answer(shapes, world.settings)
+
+
+def download_transcript(world: World, transcript_id: str) -> Response:
+    transcript = _found(world, transcript_id)
+    kind = request.args.get("format", "vtt")
+    if kind == "vtt":
+        return Response(captions.vtt(transcript.lines), content_type="text/vtt")
+    if kind == "txt":
+        return Response(captions.txt(transcript.lines), content_type="text/plain;charset=UTF-8")
+    raise ApiError(400, "The value of 'format' must be vtt or txt.")
+
+
+def list_snippets(world: World, transcript_id: str) -> Response:
+    transcript = _found(world, transcript_id)
+    return list_answer(snippet_shapes(transcript, world), world.settings, usual=100)
+
+
+ROUTES: list[Route] = [
+    ("GET", "/meetingTranscripts", list_transcripts),
+    ("GET", "/meetingTranscripts/<transcript_id>/download", download_transcript),
+    ("GET", "/meetingTranscripts/<transcript_id>/snippets", list_snippets),
+]
+
+
+def _candidates(meeting_id: str | None, world: World) -> list[Transcript]:
+    if meeting_id is None:
+        return list(world.transcripts.values())
+    meeting = world.meetings.get(meeting_id)
+    return [] if meeting is None else meeting.transcripts
+
+
+def _found(world: World, transcript_id: str) -> Transcript:
+    host = visible_host(world, request.args.get("hostEmail"))
+    transcript = world.transcripts.get(transcript_id)
+    if transcript is None or not _is_readable(transcript, host, world):
+        raise not_found()
+    return transcript
+
+
+def _is_readable(transcript: Transcript, host: str | None, world: World) -> bool:
+    if transcript.deleted or not transcript.is_ready(world.now()):
+        return False
+    return host in (None, world.meeting_of(transcript).host_email)

@@ -1,0 +1,247 @@
+"""Meetings being held: from a short order to people, files and a schedule of what happens when."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+
+from simulator import captions, mp4
+from simulator.captions import Speaker
+from simulator.clock import parsed
+from simulator.ids import Mint, instance_id, people_id, scheduled_id
+from simulator.model import Meeting, Participant, Recording, Transcript, after
+from simulator.settings import Timeline, named_timeline
+from simulator.world import World
+
+_NAMES = ("Alice Example", "Zoë Müller-Peña", "Bob Sample", "Guest Caller", "Carol Demo")
+_FIRST_RECORDING_NUMBER = 220437037
+
+
+class OrderError(ValueError):
+    """The order asks for something that cannot be held."""
+
+
+class _Order(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ParticipantOrder(_Order):
+    display_name: str
+    email: str = ""
+    host: bool = False
+    co_host: bool = False
+
+
+class RecordingOrder(_Order):
+    id: str | None = None
+    bytes: int = Field(default=200_000, ge=1)
+    reported_bytes: int | None = None
+    audio: bool = True
+    prevent_download: bool = False
+    format: Literal["MP4", "ARF", "UPLOADED"] = "MP4"
+    topic: str | None = None
+    delay_seconds: float | None = None
+    webhook_delay_seconds: float | None = None
+
+
+class TranscriptOrder(_Order):
+    id: str | None = None
+    snippets: int = Field(default=12, ge=0)
+    delay_seconds: float | None = None
+    webhook_delay_seconds: float | None = None
+
+
+class MeetingOrder(_Order):
+    """The body of POST /_control/meetings; the README explains each field."""
+
+    title: str = "Weekly sync"
+    agenda: str = "Invented by the simulator"
+    host_email: str = "host@example.com"
+    host_name: str = "Harriet Host"
+    site_url: str = "example.webex.com"
+    series_id: str | None = None
+    meeting_id: str | None = None
+    scheduled_start: AwareDatetime | None = None
+    start: AwareDatetime | None = None
+    end: AwareDatetime | None = None
+    duration_seconds: int = Field(default=95, gt=0)
+    participants: list[ParticipantOrder] | None = None
+    participant_count: int = Field(default=4, ge=1)
+    recordings: list[RecordingOrder] = [RecordingOrder()]
+    transcripts: list[TranscriptOrder] = [TranscriptOrder()]
+    timeline: Timeline | None = None
+    webhooks: bool = True
+
+    @field_validator("recordings", "transcripts", mode="before")
+    @classmethod
+    def _counted(cls, value: object) -> object:
+        return [{} for _ in range(value)] if isinstance(value, int) else value
+
+    @field_validator("start", "end", "scheduled_start", mode="before")
+    @classmethod
+    def _utc(cls, value: object) -> object:
+        return parsed(value) if isinstance(value, str) else value
+
+
+def read_meeting_order(body: dict[str, Any], world: World) -> MeetingOrder:
+    """Read an order whose timeline may name only what differs from the settings."""
+    if "timeline" in body:
+        timeline = named_timeline(body["timeline"], world.settings.timeline)
+        body = body | {"timeline": timeline}
+    return MeetingOrder.model_validate(body)
+
+
+def hold_meeting(order: MeetingOrder, world: World) -> Meeting:
+    """Add the meeting with all that it will ever have; the schedule is made elsewhere."""
+    start, end = _times(order, world.now())
+    series_id, meeting_id = _instance_ids(order, world)
+    scheduled_start = order.scheduled_start or _nearest_half_hour(start)
+    meeting = Meeting(
+        id=meeting_id,
+        series_id=series_id,
+        scheduled_id=scheduled_id(series_id, scheduled_start.astimezone(UTC)),
+        scheduled_start=scheduled_start,
+        title=order.title,
+        agenda=order.agenda,
+        host_email=order.host_email,
+        host_name=order.host_name,
+        host_user_id=people_id(order.host_email),
+        site_url=order.site_url,
+        number=world.mint.digits(10),
+        start=start,
+        end=end,
+        timeline=order.timeline or world.settings.timeline,
+        announces=order.webhooks,
+        secrets=_meeting_secrets(world.mint),
+    )
+    meeting.participants = _participants(order, meeting, world.mint)
+    world.add_meeting(meeting)
+    for recording in order.recordings:
+        record(recording, meeting, world, ready_at=after(end, meeting.timeline.recordings))
+    for transcript in order.transcripts:
+        transcribe(transcript, meeting, world, ready_at=after(end, meeting.timeline.transcripts))
+    return meeting
+
+
+def record(
+    order: RecordingOrder, meeting: Meeting, world: World, *, ready_at: datetime | None
+) -> Recording:
+    """Add one recording to a meeting."""
+    if order.format != "ARF" and order.bytes < mp4.MINIMUM_BYTES:
+        raise OrderError(f"A playable video needs at least {mp4.MINIMUM_BYTES} bytes.")
+    recording_id = order.id or world.mint.hex32()
+    if recording_id in world.recordings:
+        raise OrderError(f"There is a recording {recording_id} already.")
+    count = len(meeting.recordings) + 1
+    recording = Recording(
+        id=recording_id,
+        number=_FIRST_RECORDING_NUMBER + len(world.recordings),
+        meeting_id=meeting.id,
+        topic=order.topic or f"{meeting.title}-{meeting.start:%Y%m%d %H%M}-{count}",
+        format=order.format,
+        has_audio=order.audio,
+        prevent_download=order.prevent_download,
+        video_bytes=order.bytes,
+        reported_bytes=order.reported_bytes or order.bytes,
+        duration_seconds=max(1, meeting.duration_seconds * 9 // 10),
+        recorded_at=meeting.start + timedelta(seconds=meeting.duration_seconds // 10),
+        ready_at=ready_at,
+        password=world.mint.secret(8),
+        download_key=world.mint.secret(32),
+        playback_key=world.mint.secret(32),
+        viewer_token=world.mint.secret(32),
+    )
+    world.add_recording(recording)
+    return recording
+
+
+def transcribe(
+    order: TranscriptOrder, meeting: Meeting, world: World, *, ready_at: datetime | None
+) -> Transcript:
+    """Add one transcript to a meeting; its words are spread over the meeting's speakers."""
+    transcript_id = order.id or f"{world.mint.uuid()}_M_{meeting.series_id}"
+    if transcript_id in world.transcripts:
+        raise OrderError(f"There is a transcript {transcript_id} already.")
+    speakers = [
+        Speaker(person.name, person.email, person.number) for person in meeting.participants
+    ]
+    topic = f"{meeting.title}, part {len(meeting.transcripts) + 1}"
+    transcript = Transcript(
+        id=transcript_id,
+        meeting_id=meeting.id,
+        start=min(meeting.start + timedelta(seconds=3), meeting.end),
+        lines=captions.spoken_lines(speakers, order.snippets, meeting.duration_seconds, topic),
+        ready_at=ready_at,
+    )
+    world.add_transcript(transcript)
+    return transcript
+
+
+def _times(order: MeetingOrder, now: datetime) -> tuple[datetime, datetime]:
+    length = timedelta(seconds=order.duration_seconds)
+    if order.start and order.end:
+        start, end = order.start, order.end
+    elif order.start:
+        start, end = order.start, order.start + length
+    else:
+        end = order.end or now
+        start = end - length
+    if end < start:
+        raise OrderError("The meeting would end before it starts.")
+    return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def _instance_ids(order: MeetingOrder, world: World) -> tuple[str, str]:
+    given = order.meeting_id.partition("_I_")[0] if order.meeting_id else None
+    series_id = order.series_id or given or world.mint.hex32()
+    meeting_id = order.meeting_id or instance_id(series_id, world.mint.digits(18))
+    if meeting_id in world.meetings:
+        raise OrderError(f"There is a meeting {meeting_id} already.")
+    return series_id, meeting_id
+
+
+def _nearest_half_hour(moment: datetime) -> datetime:
+    """Return the full or half hour nearest to the moment: people join early and late."""
+    half_hour = 1800
+    return datetime.fromtimestamp(round(moment.timestamp() / half_hour) * half_hour, UTC)
+
+
+def _meeting_secrets(mint: Mint) -> dict[str, str]:
+    return {
+        "password": mint.secret(8),
+        "phoneAndVideoSystemPassword": mint.secret_digits(8),
+        "hostKey": mint.secret_digits(6),
+        "accessCode": mint.secret_digits(10),
+    }
+
+
+def _participants(order: MeetingOrder, meeting: Meeting, mint: Mint) -> list[Participant]:
+    people = order.participants
+    if people is None:
+        people = [ParticipantOrder(display_name=order.host_name, email=order.host_email, host=True)]
+        people += [_invented(number) for number in range(order.participant_count - 1)]
+    return [_participant(person, place, meeting, mint) for place, person in enumerate(people)]
+
+
+def _invented(number: int) -> ParticipantOrder:
+    name = _NAMES[number % len(_NAMES)]
+    if number >= len(_NAMES):
+        name = f"{name} {number // len(_NAMES) + 1}"
+    # People who dial in or join as guests have no address.
+    email = "" if number % 3 == 2 else f"attendee{number + 1}@example.com"
+    return ParticipantOrder(display_name=name, email=email, co_host=number == 0)
+
+
+def _participant(person: ParticipantOrder, place: int, meeting: Meeting, mint: Mint) -> Participant:
+    late = min(place * 2, meeting.duration_seconds // 4)
+    return Participant(
+        id=f"{meeting.id}_{mint.uuid()}",
+        email=person.email,
+        name=person.display_name,
+        host=person.host,
+        co_host=person.co_host,
+        number=int(mint.digits(10)),
+        device_id=mint.uuid(),
+        joined_at=meeting.start + timedelta(seconds=late),
+        left_at=meeting.end - timedelta(seconds=late // 2),
+    )
