@@ -1,0 +1,34 @@
+"""What a whole file of each kind looks like."""
+
+from pathlib import Path
+
+from app.archive.captions import check_vtt
+from app.archive.mp4 import check_mp4
+from app.errors import MediaBroken
+from app.models.words import Kind
+
+
+def check_file(path: Path, kind: Kind, suffix: str) -> None:
+    """Raise MediaBroken unless the file at ``path`` is whole and of its kind.
+
+    ``suffix`` is that of the name which the file will have, such as ``.mp4``.
+    ARF and uploaded recordings have no structure that is known here: only that they are
+    neither empty nor a web page.
+    """
+    with path.open("rb") as file:
+        start = file.read(512)
+    if not start:
+        raise MediaBroken("the file is empty")
+    if kind in (Kind.VIDEO, Kind.AUDIO) and start.lstrip()[:1] in (b"<", b"{"):
+        raise MediaBroken("a web page or an error message came instead of media")
+    if kind is Kind.VIDEO and suffix == ".mp4":
+        check_mp4(path)
+    elif kind is Kind.AUDIO and not _is_mp3(start):
+        raise MediaBroken("the audio file does not start like an MP3")
+    elif kind is Kind.VTT:
+        check_vtt(path)
+
+
+def _is_mp3(start: bytes) -> bool:
+    # An ID3 tag, or the eleven set bits that every MPEG audio frame starts with.
+    return start[:3] == b"ID3" or (len(start) > 1 and start[0] == 0xFF and start[1] & 0xE0 == 0xE0)

@@ -1,0 +1,143 @@
+"""Files get their name only when they are whole: check, flush, rename, flush the folder."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.archive.checks import check_file
+from app.archive.part import Part
+from app.errors import DiskFull
+from app.models.words import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file in its place."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The archive's root, and how much of its disk must stay free."""
+
+    root: Path
+    reserve_bytes: int
+
+    def locate(self, folder: str, path: str) -> Path:
+        """Where a file of a meeting is on this machine."""
+        return self.root / folder / path
+
+    def check_space(self, wanted_bytes: int = 0) -> None:
+        """Raise DiskFull if ``wanted_bytes`` more would eat into the reserve."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(self.root).free
+        if free - wanted_bytes < self.reserve_bytes:
+            raise DiskFull(
+                f"{free / 1024**3:.1f} GiB are free where the archive is, and "
+                f"{self.reserve_bytes / 1024**3:.1f} GiB must stay free (DISK_RESERVE_BYTES)"
+            )
+
+    @contextmanager
+    def part(self, folder: str, path: str, *, ingest_id: int, attempt: int) -> Iterator[Part]:
+        """Open the part file of one attempt at one file; it stays when something goes wrong."""
+        place = self.locate(folder, path)
+        name = f".{place.name}.{ingest_id}-{attempt}.part"
+        with Part(place.with_name(name)) as part:
+            yield part
+
+    def earlier_part(self, folder: str, path: str, *, ingest_id: int, attempt: int) -> Path | None:
+        """The newest part file that an earlier attempt left behind."""
+        place = self.locate(folder, path)
+        found = {
+            int(number): part
+            for part in place.parent.glob(f".{_escape(place.name)}.{ingest_id}-*.part")
+            if (number := part.name.rsplit("-", 1)[1].removesuffix(".part")).isdecimal()
+        }
+        earlier = [number for number in found if number < attempt]
+        return found[max(earlier)] if earlier else None
+
+    def remove_parts(self, folder: str, *, ingest_id: int) -> None:
+        """Remove all part files of an ingest that has ended."""
+        for part in (self.root / folder).glob(f"*/.*.{ingest_id}-*.part"):
+            part.unlink(missing_ok=True)
+
+    def publish(self, part: Part, folder: str, path: str, kind: Kind) -> Stored:
+        """Check a written part and give it its name; raises MediaBroken.
+
+        The order makes each crash harmless: before the rename nothing is there, after it the
+        whole file is, and its row follows.
+        """
+        place = self.locate(folder, path)
+        check_file(part.path, kind, place.suffix)
+        part.sync()
+        part.path.replace(place)
+        _flush_folder(place.parent)
+        return Stored(path, part.size, part.sha256)
+
+    def store_bytes(self, content: bytes, folder: str, path: str, kind: Kind) -> Stored:
+        """Write a small file whole; writing the same again changes nothing."""
+        place = self.locate(folder, path)
+        stored = Stored(path, len(content), hashlib.sha256(content).hexdigest())
+        if self.find(folder, path) == stored:
+            return stored
+        self.check_space(len(content))
+        _write_whole(place, content, lambda part: check_file(part, kind, place.suffix))
+        return stored
+
+    def find(self, folder: str, path: str) -> Stored | None:
+        """What is in a file's place, with its checksum; None if there is nothing."""
+        place = self.locate(folder, path)
+        if not place.is_file():
+            return None
+        with place.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            return Stored(path, os.fstat(file.fileno()).st_size, sha256)
+
+    def write_manifest(self, folder: str, manifest: dict[str, Any]) -> None:
+        """Replace a meeting's manifest as a whole."""
+        _write_whole(self.locate(folder, "manifest.json"), to_json(manifest), lambda _part: None)
+
+
+def to_json(value: Any) -> bytes:
+    """JSON as it stands in the archive: UTF-8, readable, ended by a line break."""
+    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+
+
+def _write_whole(place: Path, content: bytes, check: Any) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent)
+    part = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        check(part)
+        part.chmod(0o640)
+        part.replace(place)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    _flush_folder(place.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _escape(name: str) -> str:
+    return name.replace("[", "[[]").replace("*", "[*]").replace("?", "[?]")

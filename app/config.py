@@ -1,0 +1,205 @@
+"""The settings: environment variables, ``.env``, or a file named by ``NAME_FILE``."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cryptography.fernet import Fernet
+from dotenv import dotenv_values
+from pydantic import (
+    AnyHttpUrl,
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from app.errors import SettingsError
+
+_GIB = 1024**3
+
+
+def _split(value: Any) -> Any:
+    return (
+        [part.strip() for part in value.split(",") if part.strip()]
+        if isinstance(value, str)
+        else value
+    )
+
+
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class NameFileSource(PydanticBaseSettingsSource):
+    """Reads NAME from the file that NAME_FILE names, as Docker and Kubernetes hand out secrets."""
+
+    def get_field_value(
+        self,
+        field: Any,  # noqa: ARG002 -- the shape of the base class
+        field_name: str,
+    ) -> tuple[Any, str, bool]:
+        """Give the content of the file, without the line break at its end."""
+        path = self._paths().get(f"{field_name.upper()}_FILE")
+        if not path:
+            return None, field_name, False
+        try:
+            return Path(path).read_text().rstrip("\r\n"), field_name, False
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            raise SettingsError(
+                f"{field_name.upper()}_FILE: cannot read {path}: {reason}"
+            ) from None
+
+    def __call__(self) -> dict[str, Any]:
+        """All settings that are given by a file."""
+        found = {
+            name: self.get_field_value(field, name)[0]
+            for name, field in self.settings_cls.model_fields.items()
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _paths(self) -> dict[str, str | None]:
+        return {**dotenv_values(".env"), **os.environ}
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set; the README's table says what each one is for."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    webex_api_url: AnyHttpUrl = AnyHttpUrl("https://webexapis.com/v1")
+    webex_access_token: SecretStr | None = None
+    webex_client_id: str | None = None
+    webex_client_secret: SecretStr | None = None
+    webex_refresh_token: SecretStr | None = None
+    webex_webhook_secret: Secrets = ()
+    allow_unsigned_webhooks: bool = False
+    public_url: AnyHttpUrl | None = None
+    database_url: SecretStr = SecretStr("sqlite:///var/webex-ingest.db")
+    celery_broker_url: SecretStr | None = None
+    archive_dir: Path = Path("var/archive")
+    archive_path_template: str = "{site}/{start:%Y/%m/%d}/{meeting_id}"
+    download_hosts: Names = (".webex.com",)
+    encryption_key: Secrets = ()
+    operator_password: SecretStr | None = None
+    poll_first_seconds: PositiveFloat = 60
+    poll_max_seconds: PositiveFloat = 3600
+    poll_give_up_hours: PositiveFloat = 48
+    settle_seconds: Annotated[float, Field(ge=0)] = 120
+    lease_seconds: PositiveFloat = 30
+    sweep_seconds: PositiveFloat = 2
+    backfill_seconds: PositiveFloat = 3600
+    backfill_days: PositiveInt = 7
+    rate_limit_per_minute: PositiveInt = 300
+    transfer_concurrency: PositiveInt = 8
+    transfer_per_host: PositiveInt = 4
+    transfer_ranges: PositiveInt = 1
+    transfer_max_bytes: PositiveInt = 64 * _GIB
+    disk_reserve_bytes: NonNegativeInt = _GIB
+    log_format: Literal["console", "json"] | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- NAME_FILE replaces it
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment goes before files that it names, those before ``.env``."""
+        return init_settings, env_settings, NameFileSource(settings_cls), dotenv_settings
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, url: SecretStr) -> SecretStr:
+        try:
+            backend = make_url(url.get_secret_value())
+        except ArgumentError:
+            raise ValueError("is no database address") from None
+        if backend.drivername not in ("sqlite", "postgresql+psycopg"):
+            raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
+        if backend.drivername == "sqlite" and not backend.database:
+            raise ValueError("must name a file: a database in memory is lost with its process")
+        return url
+
+    @field_validator("celery_broker_url")
+    @classmethod
+    def _known_broker(cls, url: SecretStr | None) -> SecretStr | None:
+        schemes = ("redis://", "rediss://", "amqp://", "amqps://")
+        if url is not None and not url.get_secret_value().startswith(schemes):
+            raise ValueError("must start with redis:// or amqp:// (or rediss://, amqps://)")
+        return url
+
+    @field_validator("archive_path_template")
+    @classmethod
+    def _template_names_the_meeting(cls, template: str) -> str:
+        from app.archive.paths import check_template
+
+        check_template(template)
+        return template
+
+    @field_validator("download_hosts")
+    @classmethod
+    def _hosts_are_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        from app.archive.links import check_allowed
+
+        for host in hosts:
+            check_allowed(host)
+        return hosts
+
+    @field_validator("encryption_key")
+    @classmethod
+    def _keys_are_fernet_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for key in keys:
+            try:
+                Fernet(key.get_secret_value())
+            except ValueError:
+                raise ValueError("must be Fernet keys; `webex-ingest init` makes one") from None
+        return keys
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """All secrets that a delivery may be signed with; the first one signs."""
+        return tuple(secret.get_secret_value() for secret in self.webex_webhook_secret)
+
+    def secrets(self) -> frozenset[str]:
+        """Every secret value that is set, so that the log can refuse to print one."""
+        found: set[str] = set()
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            each = value if isinstance(value, tuple) else (value,)
+            found |= {secret.get_secret_value() for secret in each if isinstance(secret, SecretStr)}
+        passwords = {make_url(self.database_url.get_secret_value()).password}
+        if self.celery_broker_url:
+            passwords.add(make_url(self.celery_broker_url.get_secret_value()).password)
+        found.discard(self.database_url.get_secret_value())
+        return frozenset(text for text in found | {str(p) for p in passwords if p} if text)
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings; SettingsError is one line that names the variable and what is allowed."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "settings"
+        raise SettingsError(f"{name}: {_plain(first['msg'])}") from None
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Input should", "must")

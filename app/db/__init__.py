@@ -1,0 +1,1 @@
+"""The database: connections, the inbox, the state of every ingest, the files."""

@@ -1,0 +1,109 @@
+"""The rows of files, participants and snippets: written only after the file is in its place."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from app.models.tables import File, Participant, Snippet
+
+
+def files_of(session: Session, meeting_row_id: int) -> list[File]:
+    """All files of a meeting, by path."""
+    return list(
+        session.scalars(
+            select(File).where(col(File.meeting_row_id) == meeting_row_id).order_by(col(File.path))
+        )
+    )
+
+
+def latest_file(
+    session: Session, meeting_row_id: int, resource: str, resource_id: str, kind: str
+) -> File | None:
+    """The newest version of one file."""
+    return session.scalars(
+        select(File)
+        .where(
+            col(File.meeting_row_id) == meeting_row_id,
+            col(File.resource) == resource,
+            col(File.resource_id) == resource_id,
+            col(File.kind) == kind,
+        )
+        .order_by(col(File.file_version).desc())
+        .limit(1)
+    ).first()
+
+
+def add_file(session: Session, file: File) -> None:
+    """Say that a file is there, replacing what was said about the same path before."""
+    session.execute(
+        delete(File).where(
+            col(File.meeting_row_id) == file.meeting_row_id, col(File.path) == file.path
+        )
+    )
+    session.execute(insert(File).values(**file.model_dump(exclude={"id"})))
+
+
+def replace_participants(
+    session: Session, meeting_row_id: int, participants: Iterable[dict[str, Any]]
+) -> None:
+    """Write down who was in a meeting, instead of what was known before."""
+    session.execute(delete(Participant).where(col(Participant.meeting_row_id) == meeting_row_id))
+    rows = [{"meeting_row_id": meeting_row_id, **participant} for participant in participants]
+    if rows:
+        session.execute(insert(Participant), rows)
+    _join_speakers(session, meeting_row_id)
+
+
+def participants_of(session: Session, meeting_row_id: int) -> list[Participant]:
+    """Who was in a meeting, in the order of Webex's list."""
+    return list(
+        session.scalars(
+            select(Participant)
+            .where(col(Participant.meeting_row_id) == meeting_row_id)
+            .order_by(col(Participant.id))
+        )
+    )
+
+
+def replace_snippets(
+    session: Session, meeting_row_id: int, transcript_id: str, snippets: Sequence[dict[str, Any]]
+) -> None:
+    """Write down what was said in one transcript; speakers are joined by their email."""
+    session.execute(
+        delete(Snippet).where(
+            col(Snippet.meeting_row_id) == meeting_row_id,
+            col(Snippet.transcript_id) == transcript_id,
+        )
+    )
+    rows = [
+        {
+            "meeting_row_id": meeting_row_id,
+            "transcript_id": transcript_id,
+            "position": position,
+            **snippet,
+        }
+        for position, snippet in enumerate(snippets)
+    ]
+    if rows:
+        session.execute(insert(Snippet), rows)
+    _join_speakers(session, meeting_row_id)
+
+
+def _join_speakers(session: Session, meeting_row_id: int) -> None:
+    # Participants and transcripts arrive in any order, so each of them joins both anew.
+    speaker = (
+        select(func.min(col(Participant.id)))
+        .where(
+            col(Participant.meeting_row_id) == meeting_row_id,
+            func.lower(col(Participant.email)) == func.lower(col(Snippet.person_email)),
+        )
+        .scalar_subquery()
+    )
+    session.execute(
+        update(Snippet)
+        .where(col(Snippet.meeting_row_id) == meeting_row_id)
+        .values(participant_row_id=speaker)
+    )

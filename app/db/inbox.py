@@ -1,0 +1,96 @@
+"""The inbox: every event that Webex delivered, committed before it is acknowledged."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from app.db.engine import Database
+from app.models.tables import WebhookEvent
+
+
+def store_event(
+    database: Database,
+    raw: bytes,
+    *,
+    resource: str,
+    event: str,
+    data_id: str,
+    body: str,
+    now: datetime,
+) -> None:
+    """Commit one delivery; ``raw`` is only hashed, ``body`` (without secrets) is kept.
+
+    An identical delivery counts up and makes the event new again, because two equal
+    ``recordings.updated`` may mean two changes; working through an event twice is harmless.
+    Raises DatabaseUnavailable.
+    """
+    insert = sqlite_insert if database.is_sqlite else postgres_insert
+    statement = insert(WebhookEvent).values(
+        digest=hashlib.sha256(raw).hexdigest(),
+        resource=resource,
+        event=event,
+        data_id=data_id,
+        body=body,
+        first_received_at=now,
+        last_received_at=now,
+        next_attempt_at=now,
+        deliveries=1,
+        tries=0,
+    )
+    again = statement.on_conflict_do_update(
+        index_elements=["digest"],
+        set_={
+            "deliveries": WebhookEvent.__table__.c.deliveries + 1,  # type: ignore[attr-defined]
+            "last_received_at": now,
+            "next_attempt_at": now,
+            "outcome": None,
+            "tries": 0,
+        },
+    )
+    with database.transaction() as session:
+        session.connection().execute(again)
+
+
+def new_events(session: Session, *, now: datetime, limit: int) -> list[WebhookEvent]:
+    """The events that nobody has worked through, oldest first."""
+    return list(
+        session.scalars(
+            select(WebhookEvent)
+            .where(col(WebhookEvent.outcome).is_(None), col(WebhookEvent.next_attempt_at) <= now)
+            .order_by(col(WebhookEvent.next_attempt_at), col(WebhookEvent.id))
+            .limit(limit)
+        )
+    )
+
+
+def mark_event(session: Session, event: WebhookEvent, outcome: str, *, now: datetime) -> None:
+    """Say what became of an event, unless it was delivered once more in the meantime."""
+    session.execute(
+        update(WebhookEvent)
+        .where(
+            col(WebhookEvent.id) == event.id,
+            col(WebhookEvent.deliveries) == event.deliveries,
+        )
+        .values(outcome=outcome, processed_at=now)
+    )
+
+
+def postpone_event(session: Session, event: WebhookEvent, *, seconds: float, now: datetime) -> None:
+    """Look at an event again later; its ``tries`` go up."""
+    session.execute(
+        update(WebhookEvent)
+        .where(col(WebhookEvent.id) == event.id, col(WebhookEvent.outcome).is_(None))
+        .values(tries=WebhookEvent.tries + 1, next_attempt_at=now + timedelta(seconds=seconds))
+    )
+
+
+def count_events(session: Session) -> dict[str, int]:
+    """How many events there are of each outcome; ``new`` are those not worked through."""
+    outcome = func.coalesce(col(WebhookEvent.outcome), "new")
+    rows = session.execute(select(outcome, func.count()).group_by(outcome))
+    return dict(rows.tuples().all())

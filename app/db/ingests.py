@@ -1,0 +1,265 @@
+"""The state of every ingest: opened, leased, ended, each by one guarded UPDATE.
+
+A worker owns a row only under the attempt number that its lease gave it. Every later write
+repeats that number, so a worker that was frozen and overtaken changes nothing any more.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from app.errors import LeaseLost
+from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
+from app.models.tables import Ingest, Meeting
+from app.models.words import Priority, State, queue_of
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one ingest until its heartbeat is too old."""
+
+    ingest_id: int
+    attempt: int
+
+
+def open_ingest(
+    session: Session,
+    meeting: Meeting,
+    resource: str,
+    resource_id: str = "",
+    *,
+    due_at: datetime,
+    patience_until: datetime,
+    priority: Priority = Priority.FRESH,
+    now: datetime,
+) -> bool:
+    """Make the row of one resource of a meeting, waiting until ``due_at``; true if it is new."""
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
+    result = session.execute(
+        insert(Ingest)
+        .values(
+            meeting_row_id=meeting.id,
+            resource=resource,
+            resource_id=resource_id,
+            account=meeting.account,
+            queue=queue_of(resource, resource_id),
+            priority=priority,
+            state=State.WAITING,
+            stage="",
+            attempt=0,
+            looks=0,
+            tries=0,
+            lost=0,
+            next_attempt_at=due_at,
+            opened_at=now,
+            patience_until=patience_until,
+            woken=False,
+            bytes_done=0,
+            bytes_synced=0,
+            updated_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["meeting_row_id", "resource", "resource_id"])
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def wake(session: Session, *which: Any, due_at: datetime, patience_until: datetime) -> None:
+    """Make waiting rows due sooner; ask running ones to look once more when they end.
+
+    A wake also gives a row more patience: a late event means that something is coming.
+    """
+    patience = case(
+        (col(Ingest.patience_until) < patience_until, patience_until),
+        else_=col(Ingest.patience_until),
+    )
+    session.execute(
+        update(Ingest)
+        .where(*which, col(Ingest.state) == State.WAITING, col(Ingest.next_attempt_at) > due_at)
+        .values(next_attempt_at=due_at, reserved_until=None, looks=0, patience_until=patience)
+    )
+    session.execute(
+        update(Ingest)
+        .where(*which, col(Ingest.state) == State.RUNNING)
+        .values(woken=True, looks=0, patience_until=patience)
+    )
+
+
+def reopen(
+    session: Session,
+    *which: Any,
+    states: tuple[State, ...],
+    due_at: datetime,
+    patience_until: datetime,
+    priority: Priority,
+    now: datetime,
+) -> int:
+    """Open ended rows again, as if they were new; how many there were."""
+    result = session.execute(
+        update(Ingest)
+        .where(*which, col(Ingest.state).in_(states))
+        .values(
+            state=State.WAITING,
+            priority=priority,
+            reason=None,
+            error_code=None,
+            error=None,
+            looks=0,
+            tries=0,
+            lost=0,
+            next_attempt_at=due_at,
+            reserved_until=None,
+            opened_at=now,
+            patience_until=patience_until,
+            ended_at=None,
+            updated_at=now,
+        )
+    )
+    return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def lease(
+    session: Session, ingest_id: int, *, now: datetime, lease_seconds: float
+) -> tuple[Lease, Ingest] | None:
+    """Take one due or abandoned row; None if somebody else has it or it is not due.
+
+    A doubled, late or forged nudge finds a row that is not due and stops here.
+    """
+    abandoned = (col(Ingest.state) == State.RUNNING) & (
+        col(Ingest.heartbeat_at) < now - timedelta(seconds=lease_seconds)
+    )
+    due = (col(Ingest.state) == State.WAITING) & (col(Ingest.next_attempt_at) <= now)
+    attempt = session.scalar(
+        update(Ingest)
+        .where(col(Ingest.id) == ingest_id, or_(due, abandoned))
+        .values(
+            state=State.RUNNING,
+            attempt=Ingest.attempt + 1,
+            lost=case((abandoned, Ingest.lost + 1), else_=col(Ingest.lost)),
+            heartbeat_at=now,
+            updated_at=now,
+        )
+        .returning(col(Ingest.attempt))
+    )
+    if attempt is None:
+        return None
+    row = session.scalars(select(Ingest).where(col(Ingest.id) == ingest_id)).one()
+    return Lease(ingest_id, attempt), row
+
+
+def heartbeat(session: Session, lease: Lease, *, now: datetime, **progress: Any) -> None:
+    """Say that the work goes on, and how far it is; raises LeaseLost."""
+    _write(session, lease, heartbeat_at=now, updated_at=now, **progress)
+
+
+def end_attempt(session: Session, lease: Lease, outcome: Outcome, *, now: datetime) -> None:
+    """Write down how an attempt ended and give the lease back; raises LeaseLost.
+
+    A row that was woken meanwhile is due again at once, whatever the outcome was.
+    """
+    values = _values_of(outcome, now)
+    woken = col(Ingest.woken).is_(True)
+    values["next_attempt_at"] = case((woken, now), else_=values["next_attempt_at"])
+    if values["state"] in (State.DONE, State.ABSENT):
+        values["state"] = case((woken, State.WAITING.value), else_=values["state"].value)
+    _write(
+        session,
+        lease,
+        woken=False,
+        reserved_until=None,
+        heartbeat_at=None,
+        updated_at=now,
+        **values,
+    )
+
+
+def _values_of(outcome: Outcome, now: datetime) -> dict[str, Any]:
+    match outcome:
+        case Done(reason):
+            return _ended(State.DONE, now, reason=reason, tries=0, lost=0, stage="")
+        case Absent(reason):
+            return _ended(State.ABSENT, now, reason=reason, tries=0, lost=0, stage="")
+        case Failed(code, error):
+            return _ended(State.FAILED, now, error_code=code, error=error)
+        case Wait():
+            return _waiting(outcome)
+
+
+def _ended(state: State, now: datetime, **values: Any) -> dict[str, Any]:
+    nothing: dict[str, Any] = {"reason": None, "error_code": None, "error": None}
+    return nothing | {"state": state, "next_attempt_at": None, "ended_at": now} | values
+
+
+def _waiting(wait: Wait) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "state": State.WAITING,
+        "next_attempt_at": wait.until,
+        "reason": wait.reason,
+        "error_code": wait.error_code,
+        "error": wait.error,
+    }
+    if wait.looked:
+        values["looks"] = Ingest.looks + 1
+    if wait.counts:
+        values |= {"lost": 0, "tries": Ingest.tries + 1 if wait.error_code else 0}
+    if wait.grown_at:
+        values["grown_at"] = wait.grown_at
+    return values
+
+
+def _write(session: Session, lease: Lease, **values: Any) -> None:
+    result = session.execute(
+        update(Ingest)
+        .where(
+            col(Ingest.id) == lease.ingest_id,
+            col(Ingest.attempt) == lease.attempt,
+            col(Ingest.state) == State.RUNNING,
+        )
+        .values(**values)
+    )
+    if not result.rowcount:  # type: ignore[attr-defined]
+        raise LeaseLost(f"ingest {lease.ingest_id} was taken over after attempt {lease.attempt}")
+
+
+def items_of(session: Session, meeting_row_id: int, resource: str) -> list[Ingest]:
+    """The rows of the single recordings or transcripts of a meeting."""
+    return list(
+        session.scalars(
+            select(Ingest).where(
+                col(Ingest.meeting_row_id) == meeting_row_id,
+                col(Ingest.resource) == resource,
+                col(Ingest.resource_id) != "",
+            )
+        )
+    )
+
+
+def ingests_of(session: Session, meeting_row_id: int) -> list[Ingest]:
+    """All rows of a meeting, in the order in which they were made."""
+    return list(
+        session.scalars(
+            select(Ingest)
+            .where(col(Ingest.meeting_row_id) == meeting_row_id)
+            .order_by(col(Ingest.id))
+        )
+    )
+
+
+def count_states(session: Session) -> dict[str, int]:
+    """How many rows there are in each state."""
+    rows = session.execute(select(col(Ingest.state), func.count()).group_by(col(Ingest.state)))
+    return dict(rows.tuples().all())
+
+
+def oldest_due_at(session: Session, *, now: datetime) -> datetime | None:
+    """Since when the longest waiting due row has been due."""
+    return session.scalar(
+        select(func.min(col(Ingest.next_attempt_at))).where(
+            col(Ingest.state) == State.WAITING, col(Ingest.next_attempt_at) <= now
+        )
+    )

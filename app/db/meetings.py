@@ -1,0 +1,128 @@
+"""The rows of meetings: made once, filled in as Webex tells more, never moved."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from app.models.tables import Ingest, Meeting
+from app.models.words import CORE_RESOURCES, State
+
+
+def ensure_meeting(session: Session, meeting_id: str, *, source: str, now: datetime) -> Meeting:
+    """The row of a meeting, made if there is none; two makers end up with one row."""
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
+    session.execute(
+        insert(Meeting)
+        .values(
+            meeting_id=meeting_id,
+            source=source,
+            first_seen_at=now,
+            account="",
+            details_known=False,
+            revision=1,
+            manifest_revision=0,
+        )
+        .on_conflict_do_nothing(index_elements=["meeting_id"])
+    )
+    return session.scalars(select(Meeting).where(col(Meeting.meeting_id) == meeting_id)).one()
+
+
+def find_meeting(session: Session, meeting_id: str) -> Meeting | None:
+    """The row of a meeting by Webex's instance id."""
+    return session.scalars(
+        select(Meeting).where(col(Meeting.meeting_id) == meeting_id)
+    ).one_or_none()
+
+
+def hint(session: Session, meeting: Meeting, **hints: Any) -> None:
+    """Fill in what is not known yet, from a webhook: the API's own word is never overwritten."""
+    known = {name: value for name, value in hints.items() if value is not None}
+    if not known:
+        return
+    session.execute(
+        update(Meeting)
+        .where(col(Meeting.id) == meeting.id, col(Meeting.details_known).is_(False))
+        .values(**known)
+    )
+
+
+def tell(session: Session, meeting: Meeting, **details: Any) -> None:
+    """Write down what the API says about a meeting; unknown details stay as they were."""
+    known = {name: value for name, value in details.items() if value is not None}
+    session.execute(
+        update(Meeting)
+        .where(col(Meeting.id) == meeting.id)
+        .values(**known, details_known=True, revision=Meeting.revision + 1)
+    )
+
+
+def fix_folder(session: Session, meeting: Meeting, folder: str) -> str:
+    """Give a meeting its folder, once and for all; the folder it has after this."""
+    session.execute(
+        update(Meeting)
+        .where(col(Meeting.id) == meeting.id, col(Meeting.folder).is_(None))
+        .values(folder=folder)
+    )
+    fixed = session.scalar(select(col(Meeting.folder)).where(col(Meeting.id) == meeting.id))
+    return str(fixed)
+
+
+def touch(session: Session, meeting_row_id: int) -> None:
+    """Say that something the manifest tells has changed."""
+    session.execute(
+        update(Meeting)
+        .where(col(Meeting.id) == meeting_row_id)
+        .values(revision=Meeting.revision + 1)
+    )
+
+
+def manifest_written(session: Session, meeting_row_id: int, revision: int) -> bool:
+    """Note that the manifest tells ``revision``; false if there is a newer one by now."""
+    result = session.execute(
+        update(Meeting)
+        .where(col(Meeting.id) == meeting_row_id, col(Meeting.revision) == revision)
+        .values(manifest_revision=revision)
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def stale_manifests(session: Session, *, limit: int) -> list[int]:
+    """Meetings whose manifest tells less than the rows do."""
+    return list(
+        session.scalars(
+            select(col(Meeting.id))
+            .where(
+                col(Meeting.manifest_revision) < col(Meeting.revision),
+                col(Meeting.folder).is_not(None),
+            )
+            .limit(limit)
+        )
+    )
+
+
+def settle_completeness(session: Session, meeting_row_id: int, *, now: datetime) -> bool:
+    """Mark a meeting complete when its core resources have ended well, else not complete.
+
+    True when it has just become complete.
+    """
+    ended_well = select(func.count()).where(
+        col(Ingest.meeting_row_id) == meeting_row_id,
+        col(Ingest.resource_id) == "",
+        col(Ingest.resource).in_(CORE_RESOURCES),
+        col(Ingest.state).in_((State.DONE, State.ABSENT)),
+    )
+    complete = session.scalar(ended_well) == len(CORE_RESOURCES)
+    became = (
+        col(Meeting.completed_at).is_(None) if complete else col(Meeting.completed_at).is_not(None)
+    )
+    result = session.execute(
+        update(Meeting)
+        .where(col(Meeting.id) == meeting_row_id, became)
+        .values(completed_at=now if complete else None, revision=Meeting.revision + 1)
+    )
+    return complete and bool(result.rowcount)  # type: ignore[attr-defined]

@@ -1,0 +1,25 @@
+"""When something that should happen regularly last happened."""
+
+from datetime import datetime
+
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.models.tables import Tick
+
+
+def tick(session: Session, name: str, *, now: datetime) -> None:
+    """Say that it happened now."""
+    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
+    session.execute(
+        insert(Tick)
+        .values(name=name, at=now)
+        .on_conflict_do_update(index_elements=["name"], set_={"at": now})
+    )
+
+
+def last_tick(session: Session, name: str) -> datetime | None:
+    """When it last happened."""
+    row = session.get(Tick, name)
+    return row.at if row else None

@@ -1,0 +1,1 @@
+"""The way to the workers: a message that carries one integer, and the shared request budget."""

@@ -1,0 +1,1 @@
+"""The use cases: from an event to verified files, one resource at a time."""

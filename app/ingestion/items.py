@@ -1,0 +1,72 @@
+"""Lists of recordings or transcripts: polled until they have settled and all items are stored."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from app.db.ingests import heartbeat, items_of, open_ingest
+from app.ingestion.entry import patience_until
+from app.ingestion.retry import NothingYet, decide, delay_seconds
+from app.ingestion.workbench import Work
+from app.models.outcomes import Done, Failed, Outcome, Wait
+from app.models.tables import Ingest
+from app.models.words import Priority, Reason, State
+
+
+def follow_items(work: Work, found: Sequence[str]) -> Outcome:
+    """Open one row for each new item that Webex lists, and say how the list itself stands.
+
+    It is done when at least one item was found, the list has not grown for SETTLE_SECONDS,
+    and every item is stored (or absent for a reason of its own). Stopping and restarting a
+    recording makes several, so finding one is no reason to stop looking.
+    """
+    bench, now = work.bench, work.bench.clock()
+    grown = _open_new(work, found)
+    with bench.database.reading() as session:
+        items = [
+            item
+            for item in items_of(session, work.meeting_row_id, work.ingest.resource)
+            if not (item.state == State.ABSENT and item.reason == Reason.NOT_AVAILABLE)
+        ]
+    if not items:
+        return decide(NothingYet(), work.ingest, bench.pace, now)
+    grown_at = now if grown else work.ingest.grown_at or now
+    settled_at = grown_at + timedelta(seconds=bench.pace.settle_seconds)
+    if now < settled_at:
+        return Wait(settled_at, Reason.SETTLING, grown_at=grown_at)
+    return _when_settled(work, items)
+
+
+def _open_new(work: Work, found: Sequence[str]) -> bool:
+    now = work.bench.clock()
+    patience = max(
+        patience_until(work.meeting, work.bench.pace, now), now + work.bench.pace.give_up
+    )
+    with work.bench.database.transaction() as session:
+        heartbeat(session, work.lease, now=now)
+        new = [
+            open_ingest(
+                session,
+                work.meeting,
+                work.ingest.resource,
+                resource_id,
+                due_at=now,
+                patience_until=patience,
+                priority=Priority(work.ingest.priority),
+                now=now,
+            )
+            for resource_id in found
+        ]
+    return any(new)
+
+
+def _when_settled(work: Work, items: Sequence[Ingest]) -> Outcome:
+    now = work.bench.clock()
+    failed = [item for item in items if item.state == State.FAILED]
+    if any(item.state in (State.WAITING, State.RUNNING) for item in items):
+        # Each item wakes the list when it ends; this wait is only for a wake that got lost.
+        seconds = max(delay_seconds(2, work.bench.pace), work.bench.pace.lease_seconds)
+        return Wait(now + timedelta(seconds=seconds), Reason.ITEMS_PENDING)
+    if failed:
+        which = ", ".join(item.resource_id for item in failed[:3])
+        return Failed("item_failed", f"{len(failed)} of {len(items)} failed: {which}")
+    return Done()

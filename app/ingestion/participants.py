@@ -1,0 +1,49 @@
+"""The participants of a meeting, asked for until Webex knows when each came and went."""
+
+from app.db.files import replace_participants
+from app.db.ingests import heartbeat
+from app.ingestion.retry import NothingYet, decide
+from app.ingestion.storing import store_json
+from app.ingestion.workbench import Work
+from app.models.outcomes import Absent, Done, Outcome
+from app.models.webex import MeetingParticipant
+from app.models.words import Kind, Reason
+from app.webex import resources
+
+
+def ingest_participants(work: Work) -> Outcome:
+    """Fetch and store the participants when they are final.
+
+    When the patience is over, what is known is stored, with the reason ``times_missing``.
+    """
+    people = resources.participants(work.webex, work.meeting.meeting_id)
+    if people and all(each.is_final for each in people):
+        _store(work, people)
+        return Done()
+    reason = Reason.NOT_FINAL if people else Reason.STILL_PROCESSING
+    outcome = decide(NothingYet(reason), work.ingest, work.bench.pace, work.bench.clock())
+    if people and isinstance(outcome, Absent):
+        _store(work, people)
+        return Done(Reason.TIMES_MISSING)
+    return outcome
+
+
+def _store(work: Work, people: list[MeetingParticipant]) -> None:
+    store_json(
+        work, Kind.PARTICIPANTS, "participants.json", {"items": [each.raw for each in people]}
+    )
+    rows = {
+        each.id: {
+            "participant_id": each.id,
+            "email": each.email,
+            "display_name": each.display_name,
+            "host": each.host,
+            "co_host": each.co_host,
+            "joined_at": each.joined_time,
+            "left_at": each.left_time,
+        }
+        for each in people
+    }
+    with work.bench.database.transaction() as session:
+        heartbeat(session, work.lease, now=work.bench.clock())
+        replace_participants(session, work.meeting_row_id, rows.values())

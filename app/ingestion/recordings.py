@@ -1,0 +1,65 @@
+"""The recordings of a meeting: the list, then for each its JSON, its video, its audio."""
+
+from app.archive.paths import recording_path, safe_id
+from app.archive.transfer import Link
+from app.errors import LinkDead
+from app.ingestion.items import follow_items
+from app.ingestion.storing import store_json
+from app.ingestion.transfers import bring_file
+from app.ingestion.workbench import Work
+from app.models.outcomes import Absent, Done, Failed, Outcome
+from app.models.webex import DownloadLinks, Recording
+from app.models.words import Kind, Reason
+from app.webex import resources
+
+
+def ingest_recordings(work: Work) -> Outcome:
+    """Look for the recordings of a meeting."""
+    meeting = work.meeting
+    since = meeting.start_at or meeting.first_seen_at
+    now = work.bench.clock()
+    found = resources.recordings(work.webex, meeting.meeting_id, since=since, now=now)
+    return follow_items(work, [each.id for each in found])
+
+
+def ingest_recording(work: Work) -> Outcome:
+    """Store one recording; absent when its owner has prevented downloads."""
+    try:
+        recording_id = safe_id(work.ingest.resource_id)
+    except ValueError as error:
+        return Failed("id_unusable", f"Webex names the recording by {error}")
+    recording = resources.recording(work.webex, recording_id)
+    store_json(work, Kind.RECORDING, recording_path(recording_id, Kind.RECORDING), recording.raw)
+    links = recording.temporary_direct_download_links
+    if links is None or links.recording_download_link is None:
+        return Absent(Reason.DOWNLOAD_PREVENTED)
+    _bring(work, recording, Kind.VIDEO)
+    if links.audio_download_link:
+        _bring(work, recording, Kind.AUDIO)
+    return Done()
+
+
+def _bring(work: Work, recording: Recording, kind: Kind) -> None:
+    bring_file(
+        work,
+        kind,
+        recording_path(recording.id, kind, recording.format),
+        source=_source(recording, kind),
+        fresh_link=lambda: _fresh_link(work, recording.id, kind),
+    )
+
+
+def _source(recording: Recording, kind: Kind) -> str:
+    """What Webex says the file is; another text means another version of the file."""
+    told = (recording.create_time, recording.size_bytes, recording.duration_seconds)
+    return "|".join([kind, *map(str, told)])
+
+
+def _fresh_link(work: Work, recording_id: str, kind: Kind) -> Link:
+    """A link that was made just now: each request for the details makes new ones."""
+    links = resources.recording(work.webex, recording_id).temporary_direct_download_links
+    links = links or DownloadLinks()
+    url = links.recording_download_link if kind is Kind.VIDEO else links.audio_download_link
+    if url is None:
+        raise LinkDead("Webex no longer gives a link for this file")
+    return Link(url, links.expiration)

@@ -1,0 +1,101 @@
+"""The one decision about what comes after an attempt that is not done."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.errors import (
+    DiskFull,
+    Forbidden,
+    Gone,
+    IngestError,
+    MediaBusy,
+    NoFolderYet,
+    NotFound,
+    RateLimited,
+    TokenRefused,
+    WorkerStopping,
+)
+from app.ingestion.workbench import Pace
+from app.models.outcomes import Absent, Failed, Outcome, Wait
+from app.models.tables import Ingest
+from app.models.words import Reason
+
+MOST_LOST = 5
+"""So often a worker may vanish over the same work before nobody touches it any more."""
+
+_FEWEST_TRIES = 5
+_DISK_FULL_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class NothingYet:
+    """Webex was asked, and did not have it, or not all of it."""
+
+    reason: Reason = Reason.STILL_PROCESSING
+
+
+def decide(what: NothingYet | IngestError, ingest: Ingest, pace: Pace, now: datetime) -> Outcome:
+    """Say how an attempt ends that found nothing or met an error.
+
+    Not ready is no error: it becomes absent only when the patience of the row is over and
+    this is at least the second look. Errors that may pass are tried until then, at least
+    five times; a full disk, a refused token and a spent budget wait for as long as they last.
+    """
+    match what:
+        case NothingYet(reason):
+            return _nothing_yet(reason, ingest, pace, now)
+        case NotFound():
+            return _nothing_yet(Reason.STILL_PROCESSING, ingest, pace, now)
+        case RateLimited():
+            # The jitter keeps everything that waits at the gate from passing it at once.
+            seconds = what.retry_after_seconds * random.uniform(1, 1.5)  # noqa: S311 -- no secret
+            return Wait(_in(seconds, now), Reason.RATE_LIMITED, counts=False)
+        case WorkerStopping():
+            return Wait(now, Reason.SHUTDOWN, counts=False)
+        case DiskFull():
+            seconds = min(_DISK_FULL_SECONDS, pace.max_seconds)
+            return _paused(what, Reason.DISK_FULL, _in(seconds, now))
+        case TokenRefused():
+            return _paused(what, Reason.TOKEN_REFUSED, _in(delay_seconds(ingest.tries, pace), now))
+        case Forbidden():
+            return Absent(Reason.NO_PERMISSION)
+        case Gone():
+            return Absent(Reason.DELETED)
+        case NoFolderYet():
+            return Wait(_in(delay_seconds(ingest.tries, pace), now), Reason.MEETING_UNKNOWN)
+        case _:
+            return _error(what, ingest, pace, now)
+
+
+def delay_seconds(count: int, pace: Pace) -> float:
+    """The wait before the next look: growing by half each time, give or take a fifth."""
+    grown = pace.first_seconds * 1.5 ** min(count, 60)
+    return min(grown, pace.max_seconds) * random.uniform(0.8, 1.2)  # noqa: S311 -- no secret
+
+
+def _nothing_yet(reason: Reason, ingest: Ingest, pace: Pace, now: datetime) -> Outcome:
+    if now >= ingest.patience_until and ingest.looks >= 1:
+        return Absent(Reason.NOT_AVAILABLE)
+    until = _in(delay_seconds(ingest.looks, pace), now)
+    if now < ingest.patience_until < until:
+        until = ingest.patience_until
+    return Wait(until, reason, looked=True)
+
+
+def _error(error: IngestError, ingest: Ingest, pace: Pace, now: datetime) -> Outcome:
+    out_of_patience = now >= ingest.patience_until and ingest.tries + 1 >= _FEWEST_TRIES
+    if not error.retryable or out_of_patience:
+        return Failed(error.code, str(error))
+    seconds = delay_seconds(ingest.tries, pace)
+    if isinstance(error, MediaBusy) and error.retry_after_seconds is not None:
+        seconds = max(seconds, error.retry_after_seconds)
+    return Wait(_in(seconds, now), Reason.RETRYING, error_code=error.code, error=str(error))
+
+
+def _paused(error: IngestError, reason: Reason, until: datetime) -> Wait:
+    return Wait(until, reason, error_code=error.code, error=str(error), counts=False)
+
+
+def _in(seconds: float, now: datetime) -> datetime:
+    return now + timedelta(seconds=seconds)

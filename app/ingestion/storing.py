@@ -1,0 +1,117 @@
+"""Files and their rows: the file first, then the row, then the manifest; twice is harmless."""
+
+import hashlib
+from typing import Any
+
+import structlog
+
+from app.archive.manifest import manifest_of
+from app.archive.paths import meeting_folder, versioned
+from app.archive.store import Stored, to_json
+from app.db.files import add_file, files_of, latest_file
+from app.db.ingests import heartbeat, ingests_of
+from app.db.meetings import fix_folder, manifest_written, touch
+from app.errors import NoFolderYet
+from app.ingestion.workbench import Work, Workbench
+from app.models.secrecy import without_secrets
+from app.models.tables import File, Meeting
+from app.models.words import Kind
+
+log = structlog.get_logger()
+
+
+def folder_of(work: Work) -> str:
+    """The meeting's folder, fixed now if it was not; NoFolderYet while start or site is unknown."""
+    with work.bench.database.reading() as session:
+        meeting = session.get_one(Meeting, work.meeting_row_id)
+    if meeting.folder:
+        return meeting.folder
+    if meeting.start_at is None or meeting.site_url is None:
+        raise NoFolderYet("Webex has not told yet when and where the meeting took place")
+    folder = meeting_folder(
+        work.bench.path_template,
+        meeting_id=meeting.meeting_id,
+        start=meeting.start_at,
+        site=meeting.site_url,
+        host=meeting.host_email or "unknown",
+        title=meeting.title or "untitled",
+    )
+    with work.bench.database.transaction() as session:
+        return fix_folder(session, meeting, folder)
+
+
+def store_json(work: Work, kind: Kind, path: str, value: Any) -> None:
+    """Store what Webex sent, without secrets."""
+    store_bytes(work, kind, path, to_json(without_secrets(value)))
+
+
+def store_bytes(work: Work, kind: Kind, path: str, content: bytes) -> None:
+    """Store a small file; another content than before becomes the next version beside it."""
+    work.beat()
+    folder = folder_of(work)
+    sha256 = hashlib.sha256(content).hexdigest()
+    version, needed = plan_version(work, folder, kind, sha256)
+    if needed:
+        place = versioned(path, version)
+        stored = work.bench.archive.store_bytes(content, folder, place, kind)
+        record_file(work, kind, stored, version=version, source=sha256)
+
+
+def plan_version(work: Work, folder: str, kind: Kind, source: str) -> tuple[int, bool]:
+    """Which version of a file comes next, and whether it is needed at all.
+
+    ``source`` stands for what Webex says the file is. The same source on disk needs
+    nothing; the same source that is gone from the disk is stored again in its old place.
+    """
+    with work.bench.database.reading() as session:
+        latest = latest_file(
+            session, work.meeting_row_id, work.ingest.resource, work.ingest.resource_id, kind
+        )
+    if latest is None:
+        return 1, True
+    if latest.source != source:
+        return latest.file_version + 1, True
+    place = work.bench.archive.locate(folder, latest.path)
+    there = place.is_file() and place.stat().st_size == latest.bytes
+    return latest.file_version, not there
+
+
+def record_file(work: Work, kind: Kind, stored: Stored, *, version: int, source: str) -> None:
+    """Say in the database that a file is in its place; raises LeaseLost."""
+    now = work.bench.clock()
+    file = File(
+        meeting_row_id=work.meeting_row_id,
+        resource=work.ingest.resource,
+        resource_id=work.ingest.resource_id,
+        kind=kind,
+        path=stored.path,
+        file_version=version,
+        bytes=stored.bytes,
+        sha256=stored.sha256,
+        source=source,
+        stored_at=now,
+    )
+    with work.bench.database.transaction() as session:
+        heartbeat(session, work.lease, now=now, publishing_sha256=None)
+        add_file(session, file)
+        touch(session, work.meeting_row_id)
+    log.info("file.stored", kind=kind, path=stored.path, bytes=stored.bytes, sha256=stored.sha256)
+
+
+def refresh_manifest(bench: Workbench, meeting_row_id: int) -> None:
+    """Write the manifest until it tells what the rows say.
+
+    Several workers may do so at once: whoever finds newer rows after writing writes again,
+    and the sweep finds a manifest that a crash left behind.
+    """
+    while True:
+        with bench.database.reading() as session:
+            meeting = session.get_one(Meeting, meeting_row_id)
+            if meeting.folder is None or meeting.manifest_revision == meeting.revision:
+                return
+            ingests = ingests_of(session, meeting_row_id)
+            files = files_of(session, meeting_row_id)
+        bench.archive.write_manifest(meeting.folder, manifest_of(meeting, ingests, files))
+        with bench.database.transaction() as session:
+            if manifest_written(session, meeting_row_id, meeting.revision):
+                return

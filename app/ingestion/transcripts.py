@@ -1,0 +1,59 @@
+"""The transcripts of a meeting: the list, then for each its VTT, its TXT, its snippets."""
+
+from app.archive.paths import safe_id, transcript_path
+from app.db.files import replace_snippets
+from app.db.ingests import heartbeat
+from app.errors import Forbidden
+from app.ingestion.items import follow_items
+from app.ingestion.storing import store_bytes, store_json
+from app.ingestion.workbench import Work
+from app.models.outcomes import Done, Failed, Outcome
+from app.models.words import Kind, Reason
+from app.webex import resources
+
+
+def ingest_transcripts(work: Work) -> Outcome:
+    """Look for the transcripts of a meeting."""
+    meeting = work.meeting
+    since = meeting.start_at or meeting.first_seen_at
+    now = work.bench.clock()
+    found = resources.transcripts(work.webex, meeting.meeting_id, since=since, now=now)
+    return follow_items(work, [each.id for each in found])
+
+
+def ingest_transcript(work: Work) -> Outcome:
+    """Store one transcript; bytes are kept as Webex sent them, whatever their encoding."""
+    try:
+        transcript_id = safe_id(work.ingest.resource_id)
+    except ValueError as error:
+        return Failed("id_unusable", f"Webex names the transcript by {error}")
+    meeting_id = work.meeting.meeting_id
+    for kind in (Kind.VTT, Kind.TXT):
+        text = resources.transcript_text(work.webex, transcript_id, meeting_id, kind)
+        store_bytes(work, kind, transcript_path(transcript_id, kind), text)
+    try:
+        _store_snippets(work, transcript_id)
+    except Forbidden:
+        # Snippets are for the user and the compliance officer, not for the admin role.
+        return Done(Reason.NO_PERMISSION)
+    return Done()
+
+
+def _store_snippets(work: Work, transcript_id: str) -> None:
+    snippets = resources.snippets(work.webex, transcript_id)
+    path = transcript_path(transcript_id, Kind.SNIPPETS)
+    store_json(work, Kind.SNIPPETS, path, {"items": [each.raw for each in snippets]})
+    rows = [
+        {
+            "snippet_id": each.id,
+            "offset_milliseconds": each.offset_milliseconds,
+            "duration_milliseconds": each.duration_milliseconds,
+            "person_name": each.person_name,
+            "person_email": each.person_email,
+            "text": each.text,
+        }
+        for each in snippets
+    ]
+    with work.bench.database.transaction() as session:
+        heartbeat(session, work.lease, now=work.bench.clock())
+        replace_snippets(session, work.meeting_row_id, transcript_id, rows)

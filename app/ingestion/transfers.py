@@ -1,0 +1,84 @@
+"""One media file on its way into the archive, going on where an earlier attempt was."""
+
+from collections.abc import Callable
+
+from app.archive.part import Part
+from app.archive.paths import versioned
+from app.archive.transfer import Link, Transfer
+from app.ingestion.storing import folder_of, plan_version, record_file
+from app.ingestion.workbench import Work
+from app.models.words import Kind
+
+
+def bring_file(
+    work: Work, kind: Kind, path: str, *, source: str, fresh_link: Callable[[], Link]
+) -> None:
+    """Transfer one file, verify it, give it its name, write its row.
+
+    Needs no transfer when the file is stored already, or when an earlier attempt gave it its
+    name and died before it wrote the row.
+    """
+    folder = folder_of(work)
+    version, needed = plan_version(work, folder, kind, source)
+    place = versioned(path, version)
+    if not needed or _adopt(work, kind, folder, place, version=version, source=source):
+        return
+    work.bench.archive.check_space()
+    ids = {"ingest_id": work.lease.ingest_id, "attempt": work.lease.attempt}
+    earlier = work.bench.archive.earlier_part(folder, place, **ids)
+    with work.bench.archive.part(folder, place, **ids) as part:
+        transfer = _transfer(work, part, fresh_link)
+        if earlier is not None and work.ingest.stage == kind:
+            part.take_over(earlier, work.ingest.bytes_synced)
+            transfer.total, transfer.validator = work.ingest.bytes_total, work.ingest.validator
+        _tell(work, kind, transfer)
+        transfer.run()
+        part.sync()
+        work.tell(
+            publishing_sha256=part.sha256,
+            bytes_done=part.size,
+            bytes_total=part.size,
+            bytes_synced=part.size,
+        )
+        stored = work.bench.archive.publish(part, folder, place, kind)
+    record_file(work, kind, stored, version=version, source=source)
+
+
+def _adopt(work: Work, kind: Kind, folder: str, place: str, *, version: int, source: str) -> bool:
+    expected = work.ingest.publishing_sha256
+    if expected is None:
+        return False
+    found = work.bench.archive.find(folder, place)
+    if found is None or found.sha256 != expected:
+        return False
+    record_file(work, kind, found, version=version, source=source)
+    return True
+
+
+def _transfer(work: Work, part: Part, fresh_link: Callable[[], Link]) -> Transfer:
+    def progress(transfer: Transfer) -> None:
+        if work.may_tell():
+            _tell(work, None, transfer)
+
+    bench = work.bench
+    return Transfer(
+        part,
+        fresh_link=fresh_link,
+        session=bench.media(),
+        limits=bench.limits,
+        clock=bench.clock,
+        progress=progress,
+        check_space=bench.archive.check_space,
+        stopping=bench.stopping,
+    )
+
+
+def _tell(work: Work, kind: Kind | None, transfer: Transfer) -> None:
+    stage = {"stage": kind} if kind else {}
+    work.tell(
+        **stage,
+        bytes_done=transfer.part.size,
+        bytes_total=transfer.total,
+        bytes_synced=transfer.part.synced,
+        validator=transfer.validator,
+    )

@@ -1,0 +1,100 @@
+"""What every use case works with: the tools, handed in once, and one attempt at one ingest."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Protocol
+
+from requests import Session
+
+from app.archive.store import Archive
+from app.archive.transfer import Limits
+from app.db.engine import Database
+from app.db.ingests import Lease, heartbeat
+from app.errors import WorkerStopping
+from app.models.tables import Ingest, Meeting
+from app.models.times import Clock
+from app.models.words import Queue
+from app.webex.client import WebexClient
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How patient the program is; all in seconds."""
+
+    first_seconds: float
+    max_seconds: float
+    give_up_seconds: float
+    settle_seconds: float
+    lease_seconds: float
+    sweep_seconds: float
+
+    @property
+    def give_up(self) -> timedelta:
+        """How long after a meeting's end a resource may still appear."""
+        return timedelta(seconds=self.give_up_seconds)
+
+
+class Sender(Protocol):
+    """Takes nudges to the workers; whether one arrives is never relied upon."""
+
+    def nudge(self, ingest_id: int, queue: Queue, *, expires_seconds: float) -> bool:
+        """Ask a worker to look at one ingest."""
+
+    def depth(self, queue: Queue) -> int | None:
+        """How many messages wait in a queue; None if the broker does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workbench:
+    """The tools of the use cases, made once per process."""
+
+    database: Database
+    webex: WebexClient
+    archive: Archive
+    sender: Sender
+    clock: Clock
+    pace: Pace
+    limits: Limits
+    path_template: str
+    media: Callable[[], Session]
+    in_flight: dict[Queue, int]
+    stopping: Callable[[], bool] = field(default=lambda: False)
+
+
+class Work:
+    """One attempt at one ingest, under its lease."""
+
+    def __init__(self, bench: Workbench, lease: Lease, ingest: Ingest, meeting: Meeting) -> None:
+        self.bench = bench
+        self.lease = lease
+        self.ingest = ingest
+        self.meeting = meeting
+        self.webex = bench.webex.accompanied_by(self.beat)
+        self._beaten_at = time.monotonic()
+
+    @property
+    def meeting_row_id(self) -> int:
+        """The key of the meeting's row."""
+        return self.ingest.meeting_row_id
+
+    def beat(self) -> None:
+        """Say that the work goes on, at most once a second; stops it where it may not go on.
+
+        Raises LeaseLost when another worker has taken over, WorkerStopping at shutdown.
+        """
+        if self.bench.stopping():
+            raise WorkerStopping("the worker stops; the work goes on elsewhere")
+        if time.monotonic() - self._beaten_at >= 1:
+            self.tell()
+
+    def tell(self, **progress: Any) -> None:
+        """Write progress into the row now; raises LeaseLost."""
+        self._beaten_at = time.monotonic()
+        with self.bench.database.transaction() as session:
+            heartbeat(session, self.lease, now=self.bench.clock(), **progress)
+
+    def may_tell(self) -> bool:
+        """Whether a second has passed since the row was last written."""
+        return time.monotonic() - self._beaten_at >= 1

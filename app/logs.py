@@ -1,0 +1,102 @@
+"""Structured logs: events with ids, on a terminal or as JSON lines, and never a secret."""
+
+import logging
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_SECRET_TEXT = (
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 [removed]"),
+    (
+        re.compile(r"(?i)([?&](?:ticket|token|access_token|password|secret|code)=)[^&\s\"']+"),
+        r"\1[removed]",
+    ),
+    (re.compile(r"(?i)(\w+://[^\s:/@]*:)[^\s@]+@"), r"\1[removed]@"),
+    (
+        re.compile(
+            r"(?i)https?://\S*(?:MultiThreadDownloadServlet|downloadMedia\.do|[ln]?[ds]r\.php)\S*"
+        ),
+        "[link removed]",
+    ),
+)
+
+
+def configure_logs(*, log_format: str | None, secrets: Iterable[str]) -> None:
+    """Send every log line of the process to standard error, ours and the libraries' alike.
+
+    ``secrets`` are values that are cut out of any line, whoever wrote it.
+    """
+    as_console = log_format == "console" or (log_format is None and sys.stderr.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        SecretRemover(secrets),
+    ]
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer() if as_console else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                SecretRemover(secrets),
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for talkative in (
+        "alembic",
+        "kombu",
+        "amqp",
+        "urllib3",
+        "celery.beat",
+        "celery.worker.strategy",
+    ):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
+
+
+class SecretRemover:
+    """Cuts secrets out of every text of a line; the last line of defence, not the first."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        longest_first = sorted({each for each in secrets if len(each) >= 6}, key=len, reverse=True)
+        self._secrets = [re.escape(each) for each in longest_first]
+        self._known = re.compile("|".join(self._secrets)) if self._secrets else None
+
+    def __call__(self, _logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+        """Return the line without secrets."""
+        return {key: self._clean(value) for key, value in line.items()}
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.clean_text(value)
+        if isinstance(value, dict):
+            return {key: self._clean(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._clean(inner) for inner in value]
+        return value
+
+    def clean_text(self, text: str) -> str:
+        """Return a text without secrets."""
+        if self._known:
+            text = self._known.sub("[removed]", text)
+        for pattern, replacement in _SECRET_TEXT:
+            text = pattern.sub(replacement, text)
+        return text

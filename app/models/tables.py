@@ -1,0 +1,233 @@
+"""The tables: the database is the truth about every event, meeting, ingest and file."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Index,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Field, SQLModel
+
+from app.models.words import Priority, State
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A time that is aware and in UTC on both databases (SQLite drops time zones)."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a time without a zone; store UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give every time back aware and in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+def _text_of(words: type[State]) -> str:
+    return ", ".join(f"'{word}'" for word in words)
+
+
+class WebhookEvent(SQLModel, table=True):
+    """One event as Webex delivered it, without secrets; identical deliveries share a row."""
+
+    __tablename__ = "webhook_event"
+    __table_args__ = (
+        Index(
+            "ix_webhook_event_new",
+            "next_attempt_at",
+            sqlite_where=text("outcome IS NULL"),
+            postgresql_where=text("outcome IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(unique=True)
+    resource: str
+    event: str
+    data_id: str
+    body: str = Field(sa_type=Text)
+    first_received_at: datetime = Field(sa_type=UtcDateTime)
+    last_received_at: datetime = Field(sa_type=UtcDateTime)
+    deliveries: int = 1
+    tries: int = 0
+    next_attempt_at: datetime = Field(sa_type=UtcDateTime)
+    outcome: str | None = None
+    processed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Meeting(SQLModel, table=True):
+    """One meeting instance; ``folder`` is fixed before its first file and never moves."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    meeting_id: str = Field(unique=True)
+    account: str = ""
+    meeting_series_id: str | None = None
+    scheduled_meeting_id: str | None = None
+    title: str | None = None
+    site_url: str | None = None
+    host_email: str | None = None
+    webex_state: str | None = None
+    start_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    end_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    details_known: bool = False
+    folder: str | None = Field(default=None, unique=True)
+    source: str = "webhook"
+    revision: int = 0
+    manifest_revision: int = 0
+    completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    first_seen_at: datetime = Field(sa_type=UtcDateTime)
+
+    __table_args__ = (
+        Index(
+            "ix_meeting_stale_manifest",
+            "id",
+            sqlite_where=text("manifest_revision < revision"),
+            postgresql_where=text("manifest_revision < revision"),
+        ),
+    )
+
+
+class Ingest(SQLModel, table=True):
+    """Bringing one resource of one meeting into the archive, with all its attempts.
+
+    ``attempt`` is the fence: every write of a worker repeats the number it was given.
+    ``reserved_until`` keeps a nudged row from being nudged again at once.
+    ``lost`` counts attempts whose worker vanished. ``looks`` counts looks that found nothing,
+    ``tries`` errors in a row. ``woken`` asks a running attempt to look once more.
+    ``patience_until`` is when something that has not appeared becomes absent.
+    ``grown_at`` is when a list last grew. ``stage``, ``bytes_*`` and ``validator`` say
+    where a transfer can go on, ``publishing_sha256`` which file was about to get its name.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("meeting_row_id", "resource", "resource_id", name="uq_ingest"),
+        CheckConstraint(f"state IN ({_text_of(State)})", name="ck_ingest_state"),
+        Index(
+            "ix_ingest_waiting",
+            "queue",
+            "account",
+            "priority",
+            "next_attempt_at",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index(
+            "ix_ingest_running",
+            "queue",
+            "heartbeat_at",
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
+        Index("ix_ingest_state", "state"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    meeting_row_id: int = Field(foreign_key="meeting.id", ondelete="CASCADE")
+    resource: str
+    resource_id: str = ""
+    account: str = ""
+    queue: str
+    priority: str = Priority.FRESH
+    state: str = State.WAITING
+    stage: str = ""
+    reason: str | None = None
+    error_code: str | None = None
+    error: str | None = Field(default=None, sa_type=Text)
+    attempt: int = 0
+    looks: int = 0
+    tries: int = 0
+    lost: int = 0
+    next_attempt_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    reserved_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    heartbeat_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    opened_at: datetime = Field(sa_type=UtcDateTime)
+    patience_until: datetime = Field(sa_type=UtcDateTime)
+    grown_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    woken: bool = False
+    bytes_done: int = Field(default=0, sa_type=BigInteger)
+    bytes_total: int | None = Field(default=None, sa_type=BigInteger)
+    bytes_synced: int = Field(default=0, sa_type=BigInteger)
+    validator: str | None = None
+    publishing_sha256: str | None = None
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class File(SQLModel, table=True):
+    """One whole, verified file in the archive; ``path`` is relative to the meeting's folder."""
+
+    __table_args__ = (UniqueConstraint("meeting_row_id", "path", name="uq_file"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    meeting_row_id: int = Field(foreign_key="meeting.id", ondelete="CASCADE")
+    resource: str
+    resource_id: str = ""
+    kind: str
+    path: str
+    file_version: int = 1
+    bytes: int = Field(sa_type=BigInteger)
+    sha256: str
+    source: str = ""
+    stored_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Participant(SQLModel, table=True):
+    """Somebody who was in a meeting."""
+
+    __table_args__ = (UniqueConstraint("meeting_row_id", "participant_id", name="uq_participant"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    meeting_row_id: int = Field(foreign_key="meeting.id", ondelete="CASCADE")
+    participant_id: str
+    email: str | None = None
+    display_name: str | None = None
+    host: bool = False
+    co_host: bool = False
+    joined_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Snippet(SQLModel, table=True):
+    """What one person said; times are milliseconds from the start of the transcript."""
+
+    __table_args__ = (
+        UniqueConstraint("meeting_row_id", "transcript_id", "position", name="uq_snippet"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    meeting_row_id: int = Field(foreign_key="meeting.id", ondelete="CASCADE")
+    transcript_id: str
+    position: int
+    snippet_id: str
+    offset_milliseconds: int | None = Field(default=None, sa_type=BigInteger)
+    duration_milliseconds: int | None = Field(default=None, sa_type=BigInteger)
+    person_name: str | None = None
+    person_email: str | None = None
+    participant_row_id: int | None = Field(
+        default=None, foreign_key="participant.id", ondelete="SET NULL"
+    )
+    text: str = Field(sa_type=Text)
+
+
+class Tick(SQLModel, table=True):
+    """When something that should happen regularly last happened."""
+
+    name: str = Field(primary_key=True)
+    at: datetime = Field(sa_type=UtcDateTime)

@@ -1,0 +1,34 @@
+"""Times: always aware, always UTC."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+Clock = Callable[[], datetime]
+"""Tells the time; handed in wherever time decides something."""
+
+
+def utc_now() -> datetime:
+    """The time now, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def parse_time(text: Any) -> datetime | None:
+    """Read an ISO 8601 time as Webex writes it, with ``Z`` or an offset, with or without fractions.
+
+    Webex sends ``1970-01-01T00:00:00.000Z`` for a time that is not known yet
+    (List Meeting Participants); that, an empty text and nonsense are None.
+    """
+    if not isinstance(text, str):
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    return None if time.year <= 1970 else time
+
+
+def format_time(time: datetime) -> str:
+    """Write a time with whole seconds and ``Z``: Webex rejects ``.000Z`` in from and to."""
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,191 @@
+"""Webex's answers and events, read once at the border: only the fields that are used."""
+
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic.alias_generators import to_camel
+
+from app.errors import AnswerUnreadable
+from app.models.times import parse_time
+
+Time = Annotated[datetime | None, BeforeValidator(parse_time)]
+Id = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+def _text(value: Any) -> str | None:
+    """Free text as any database can keep it: no NUL, no half of a surrogate pair."""
+    if not isinstance(value, str) or not value:
+        return None
+    return value.encode(errors="replace").decode().replace("\x00", "")
+
+
+def _integer(value: Any) -> int | None:
+    """Webex writes some numbers as text (closed caption snippets); nonsense is None."""
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+Text = Annotated[str | None, BeforeValidator(_text)]
+Integer = Annotated[int | None, BeforeValidator(_integer)]
+Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
+
+
+class WebexModel(BaseModel):
+    """An object of the API: unknown fields are kept only in ``raw``, missing ones are None."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True
+    )
+
+    raw: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
+
+    @classmethod
+    def read(cls, raw: Any) -> Self:
+        """Read one object; AnswerUnreadable names the fields that are wrong, never their values."""
+        try:
+            read = cls.model_validate(raw)
+        except ValidationError as error:
+            fields = sorted({".".join(map(str, each["loc"])) or "it" for each in error.errors()})
+            raise AnswerUnreadable(
+                f"Webex sent a {cls.__name__} that cannot be read: {', '.join(fields)} is wrong"
+            ) from None
+        return read.model_copy(update={"raw": raw})
+
+
+class EventData(WebexModel):
+    """The ``data`` of an event: an id, and hints."""
+
+    id: Id
+    meeting_id: Text = None
+    meeting_series_id: Text = None
+    scheduled_meeting_id: Text = None
+    site_url: Text = None
+    host_email: Text = None
+    title: Text = None
+    start: Time = None
+    end: Time = None
+
+
+class Event(WebexModel):
+    """One delivery of a webhook; only ``resource``, ``event`` and ``data.id`` are required."""
+
+    resource: Id
+    event: Id
+    data: EventData
+
+
+class MeetingDetails(WebexModel):
+    """A meeting of any kind: series, occurrence or instance."""
+
+    id: Id
+    meeting_series_id: Text = None
+    scheduled_meeting_id: Text = None
+    title: Text = None
+    meeting_type: Text = None
+    state: Text = None
+    start: Time = None
+    end: Time = None
+    host_email: Text = None
+    site_url: Text = None
+
+
+class DownloadLinks(WebexModel):
+    """Links that live three hours; never stored, never shown."""
+
+    recording_download_link: str | None = Field(default=None, repr=False)
+    audio_download_link: str | None = Field(default=None, repr=False)
+    expiration: Time = None
+
+
+class Recording(WebexModel):
+    """A recording, as it stands in a list or alone."""
+
+    id: Id
+    meeting_id: Text = None
+    topic: Text = None
+    site_url: Text = None
+    create_time: Text = None
+    time_recorded: Time = None
+    format: Text = None
+    duration_seconds: Integer = None
+    size_bytes: Integer = None
+    status: Text = None
+    temporary_direct_download_links: DownloadLinks | None = Field(default=None, repr=False)
+
+
+class Transcript(WebexModel):
+    """A transcript in a list; its own links are ignored, they are built from the id."""
+
+    id: Id
+    meeting_id: Text = None
+    start_time: Time = None
+    status: Text = None
+
+
+class TranscriptSnippet(WebexModel):
+    """What one person said, in milliseconds from the start of the transcript.
+
+    The guide calls the times ``offset`` (in seconds, it says) and ``duration``; the API's
+    description says milliseconds, and the guide's own numbers are milliseconds as well.
+    """
+
+    id: Id
+    text: str = ""
+    person_name: Text = None
+    person_email: Text = None
+    offset_milliseconds: Integer = Field(
+        default=None, validation_alias=AliasChoices("offsetMillisecond", "offset")
+    )
+    duration_milliseconds: Integer = Field(
+        default=None, validation_alias=AliasChoices("durationMillisecond", "duration")
+    )
+
+
+class MeetingParticipant(WebexModel):
+    """Somebody who is or was in a meeting; unknown times are None."""
+
+    id: Id
+    email: Text = None
+    display_name: Text = None
+    host: Flag = False
+    co_host: Flag = False
+    state: Text = None
+    joined_time: Time = None
+    left_time: Time = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether Webex knows when this person came and went."""
+        return self.joined_time is not None and self.left_time is not None
+
+
+class Webhook(WebexModel):
+    """A webhook as registered at Webex."""
+
+    id: Id
+    name: str = ""
+    target_url: str = ""
+    resource: str = ""
+    event: str = ""
+    status: Text = None
+    owned_by: Text = None
+    created: Time = None
+
+
+class Person(WebexModel):
+    """Whose token it is."""
+
+    id: Id
+    emails: list[str] = []
+    display_name: Text = None

@@ -1,0 +1,88 @@
+"""The words that rows, manifests and messages are written in."""
+
+from enum import StrEnum
+
+
+class Resource(StrEnum):
+    """What Webex keeps of a meeting, in Webex's own spelling."""
+
+    MEETINGS = "meetings"
+    PARTICIPANTS = "meetingParticipants"
+    RECORDINGS = "recordings"
+    TRANSCRIPTS = "meetingTranscripts"
+
+
+CORE_RESOURCES = (
+    Resource.MEETINGS,
+    Resource.PARTICIPANTS,
+    Resource.RECORDINGS,
+    Resource.TRANSCRIPTS,
+)
+"""A meeting is complete when these are done or absent."""
+
+
+class State(StrEnum):
+    """Where an ingest stands; ``done``, ``absent`` and ``failed`` are ends that can be reopened."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    ABSENT = "absent"
+    FAILED = "failed"
+
+
+class Kind(StrEnum):
+    """What a file in the archive is."""
+
+    MEETING = "meeting"
+    PARTICIPANTS = "participants"
+    RECORDING = "recording"
+    VIDEO = "video"
+    AUDIO = "audio"
+    VTT = "vtt"
+    TXT = "txt"
+    SNIPPETS = "snippets"
+
+
+class Queue(StrEnum):
+    """The Celery queues, by what their tasks do to a worker."""
+
+    CONTROL = "control"
+    POLL = "poll"
+    TRANSFER = "transfer"
+
+
+class Priority(StrEnum):
+    """Why work is due; sorts in the order in which it is taken."""
+
+    FRESH = "0-fresh"
+    RETRY = "1-retry"
+    BACKFILL = "2-backfill"
+
+
+class Reason(StrEnum):
+    """Why something is waiting or absent."""
+
+    STILL_PROCESSING = "still_processing"
+    NOT_AVAILABLE = "not_available"
+    NOT_FINAL = "not_final"
+    TIMES_MISSING = "times_missing"
+    MEETING_UNKNOWN = "meeting_unknown"
+    MEETING_IN_PROGRESS = "meeting_in_progress"
+    SETTLING = "settling"
+    ITEMS_PENDING = "items_pending"
+    DOWNLOAD_PREVENTED = "download_prevented"
+    NO_PERMISSION = "no_permission"
+    DELETED = "deleted"
+    DISK_FULL = "disk_full"
+    RATE_LIMITED = "rate_limited"
+    RETRYING = "retrying"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 -- a reason, not a token
+    SHUTDOWN = "shutdown"
+
+
+def queue_of(resource: str, resource_id: str) -> Queue:
+    """The queue of one ingest: media go to ``transfer``, everything else is JSON or text."""
+    if resource == Resource.RECORDINGS and resource_id:
+        return Queue.TRANSFER
+    return Queue.POLL

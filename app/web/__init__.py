@@ -1,0 +1,1 @@
+"""The web door: webhooks in, pages and figures out."""

@@ -1,0 +1,45 @@
+"""The door for deliveries: verify, commit, answer 204; everything else happens elsewhere."""
+
+import structlog
+from flask import Blueprint, Response, jsonify, request
+
+from app.dispatch.nudger import Nudger
+from app.errors import BodyTooLarge, NotAnEvent, SignatureWrong, WebhookRefused
+from app.ingestion.events import MOST_BODY_BYTES, receive_event
+from app.runtime import Runtime
+
+log = structlog.get_logger()
+
+_STATUS: dict[type[WebhookRefused], int] = {
+    BodyTooLarge: 413,
+    SignatureWrong: 401,
+    NotAnEvent: 400,
+}
+
+
+def webhook_routes(runtime: Runtime, nudger: Nudger) -> Blueprint:
+    """The route that Webex posts to."""
+    routes = Blueprint("webhooks", __name__)
+    settings = runtime.settings
+    secrets = settings.webhook_secrets
+
+    @routes.post("/webhooks/webex")
+    def receive() -> tuple[Response | str, int]:
+        # Werkzeug cuts a chunked body silently at its own limit, so one byte more is read here.
+        raw = request.stream.read(MOST_BODY_BYTES + 1)
+        signatures = request.headers.getlist("X-Spark-Signature")
+        try:
+            receive_event(
+                runtime.bench,
+                raw,
+                signatures[0] if len(signatures) == 1 else None,
+                secrets=secrets,
+                unsigned_allowed=settings.allow_unsigned_webhooks,
+            )
+        except WebhookRefused as error:
+            log.warning("webhook.refused", error=error.code, bytes=len(raw))
+            return jsonify(error=str(error)), _STATUS[type(error)]
+        nudger.nudge()
+        return "", 204
+
+    return routes

@@ -1,0 +1,1 @@
+"""The Webex API: signatures, requests, pages, and the resources as functions."""

@@ -1,0 +1,83 @@
+"""What Webex's answers mean: one status, one error."""
+
+import email.utils
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from app.errors import (
+    AnswerUnreadable,
+    Forbidden,
+    Gone,
+    NotFound,
+    RateLimited,
+    TokenRefused,
+    WebexError,
+    WebexUnavailable,
+)
+
+DEFAULT_RETRY_AFTER_SECONDS = 5.0
+_LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
+_LATER = {408, 423, 425, 500, 502, 503, 504}
+
+
+def raise_for_answer(response: requests.Response, now: datetime) -> None:
+    """Raise the WebexError that a status stands for; nothing for 2xx.
+
+    The text is Webex's ``message`` (never its HTML, never the request's address).
+    """
+    status = response.status_code
+    if 200 <= status < 300:
+        return
+    told = {"status": status, "tracking_id": response.headers.get("trackingId", "")}
+    text = f"Webex answered {status}: {_message(response)}"
+    if status == 429:
+        seconds = retry_after_seconds(response.headers.get("Retry-After"), now)
+        raise RateLimited(text, retry_after_seconds=seconds, **told)  # type: ignore[arg-type]
+    kinds: dict[int, type[WebexError]] = {
+        401: TokenRefused,
+        403: Forbidden,
+        404: NotFound,
+        410: Gone,
+    }
+    kind = WebexUnavailable if status in _LATER else kinds.get(status, WebexError)
+    raise kind(text, **told)  # type: ignore[arg-type]
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float:
+    """How long to wait: a number or a date as HTTP says; five seconds for anything else.
+
+    ``rand(30),add(30)`` was really seen (WebexPythonSDK issue 181).
+    """
+    seconds: float = DEFAULT_RETRY_AFTER_SECONDS
+    text = (header or "").strip()
+    if text.isdecimal():
+        seconds = float(text)
+    elif text:
+        try:
+            date = email.utils.parsedate_to_datetime(text)
+        except ValueError:
+            return seconds
+        date = date.replace(tzinfo=UTC) if date.tzinfo is None else date
+        seconds = (date - now).total_seconds()
+    return min(max(seconds, 1.0), _LONGEST_RETRY_AFTER_SECONDS)
+
+
+def read_json(response: requests.Response) -> dict[str, Any]:
+    """The JSON object of an answer; AnswerUnreadable for anything else."""
+    try:
+        value = response.json()
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise AnswerUnreadable("Webex's answer is not a JSON object", status=response.status_code)
+    return value
+
+
+def _message(response: requests.Response) -> str:
+    try:
+        message = response.json()["message"]
+    except (ValueError, KeyError, TypeError):
+        return response.reason or "without a reason"
+    return str(message)[:300]

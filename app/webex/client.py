@@ -1,0 +1,186 @@
+"""Requests to the Webex API: one token, one base address, pages followed to their end."""
+
+import copy
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol, Self
+from urllib.parse import urlsplit
+
+import requests
+import tenacity
+import urllib3
+
+from app.errors import AnswerUnreadable, RateLimited, TokenRefused, WebexUnavailable
+from app.models.times import Clock
+from app.webex.answers import raise_for_answer, read_json
+
+PAGE_SIZE = 100
+_MOST_PAGES = 1000
+# One request and its quick repetitions end well within a lease of thirty seconds.
+_TIMEOUT_SECONDS = (5, 20)
+_PATIENCE_SECONDS = 5
+_MOST_TEXT_BYTES = 64 * 1024**2
+
+
+class Gate(Protocol):
+    """Asked before each request; raises RateLimited when the budget is spent."""
+
+    def enter(self) -> None:
+        """Count one request."""
+
+    def close(self, seconds: float) -> None:
+        """Let nobody pass for so long."""
+
+
+class WebexClient:
+    """Asks the Webex API as one account; the token goes to ``api_url`` and nowhere else.
+
+    Raises the WebexErrors of ``app.errors``. GETs that got no answer, or 502, 503 or 504, are
+    tried three times within two seconds; every longer wait is the caller's to write down.
+    """
+
+    def __init__(
+        self, api_url: str, *, token: Callable[[], str | None], gate: Gate, clock: Clock
+    ) -> None:
+        self.api_url = api_url.rstrip("/")
+        self._token = token
+        self._gate = gate
+        self._clock = clock
+        self._before_request: Callable[[], None] = lambda: None
+        self._sessions = threading.local()
+
+    def accompanied_by(self, before_request: Callable[[], None]) -> Self:
+        """The same client, calling ``before_request`` before each request, as a heartbeat."""
+        accompanied = copy.copy(self)
+        accompanied._before_request = before_request
+        return accompanied
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """One JSON object."""
+        return read_json(self._ask("GET", f"{self.api_url}{path}", params=params))
+
+    def get_text(self, path: str, params: Mapping[str, Any] | None = None) -> bytes:
+        """The bytes of a text of at most 64 MiB, as Webex sent them."""
+        response = self._ask("GET", f"{self.api_url}{path}", params=params, accept="*/*")
+        if len(response.content) > _MOST_TEXT_BYTES:
+            raise AnswerUnreadable("Webex sent more than 64 MiB of text")
+        return response.content
+
+    def pages(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Every item of a list, over all pages.
+
+        Follows ``Link: rel="next"`` as it is, through empty pages (they may stand anywhere),
+        until there is none; never to another host, never in a circle.
+        """
+        url = f"{self.api_url}{path}"
+        wanted: Mapping[str, Any] | None = {"max": PAGE_SIZE, **params}
+        seen = {url}
+        for _ in range(_MOST_PAGES):
+            response = self._ask("GET", url, params=wanted)
+            items = read_json(response).get("items")
+            if not isinstance(items, list):
+                raise AnswerUnreadable("Webex's list has no items")
+            # A per-item `errors` object means that Webex itself could not read the item now.
+            yield from (item for item in items if isinstance(item, dict) and not _is_partial(item))
+            following = self._next(response, seen)
+            if following is None:
+                return
+            url, wanted = following, None
+        raise AnswerUnreadable(f"Webex's list has more than {_MOST_PAGES} pages")
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """POST, PUT or DELETE; never tried twice. An empty answer is an empty object."""
+        response = self._ask(method, f"{self.api_url}{path}", json=body)
+        return read_json(response) if response.content else {}
+
+    def _next(self, response: requests.Response, seen: set[str]) -> str | None:
+        url = response.links.get("next", {}).get("url")
+        if not url:
+            return None
+        # Webex once sent `max=null` in the next address (seen by the Python SDK).
+        url = str(url).replace("max=null", f"max={PAGE_SIZE}")
+        if urlsplit(url)[:2] != urlsplit(self.api_url)[:2]:
+            raise AnswerUnreadable("Webex's list goes on at another host; it was not followed")
+        if url in seen:
+            raise AnswerUnreadable("Webex's list goes round in a circle")
+        seen.add(url)
+        return url
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Mapping[str, Any] | None = None,
+        accept: str = "application/json",
+    ) -> requests.Response:
+        def once() -> requests.Response:
+            return self._ask_once(method, url, params=params, json=json, accept=accept)
+
+        if method != "GET":
+            return once()
+        return _patiently(once)
+
+    def _ask_once(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, Any] | None,
+        json: Mapping[str, Any] | None,
+        accept: str,
+    ) -> requests.Response:
+        self._before_request()
+        self._gate.enter()
+        try:
+            response = self._session().request(
+                method,
+                url,
+                params=params,
+                json=json,
+                headers={"Accept": accept},
+                timeout=_TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            # Their texts hold addresses, so only the kind of error is told.
+            raise WebexUnavailable(f"Webex did not answer ({type(error).__name__})") from None
+        if response.is_redirect:
+            raise AnswerUnreadable("Webex redirected an API request; it was not followed")
+        try:
+            raise_for_answer(response, self._clock())
+        except RateLimited as error:
+            self._gate.close(error.retry_after_seconds)
+            raise
+        return response
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._sessions, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.headers["User-Agent"] = "webex-ingest"
+            session.auth = self._authorize
+            self._sessions.session = session
+        return session
+
+    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        token = self._token()
+        if not token:
+            raise TokenRefused("no access token is set: set WEBEX_ACCESS_TOKEN")
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+
+def _is_partial(item: dict[str, Any]) -> bool:
+    return isinstance(item.get("errors"), dict)
+
+
+def _patiently(ask: Callable[[], requests.Response]) -> requests.Response:
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(WebexUnavailable),
+        stop=tenacity.stop_after_attempt(3) | tenacity.stop_after_delay(_PATIENCE_SECONDS),
+        wait=tenacity.wait_random_exponential(multiplier=0.2, max=1),
+        reraise=True,
+    )
+    return retrying(ask)

@@ -1,0 +1,88 @@
+"""The Celery application: its settings, beat's schedule, and how a worker starts and stops."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from celery import Celery, signals
+
+from app.db.schema import check_schema
+from app.dispatch.broker import SWEEP_TASK, broker_settings
+from app.errors import IngestError
+from app.logs import configure_logs
+from app.models.words import Queue
+from app.runtime import Runtime, required_broker
+from workers.stopping import SharedFlag
+from workers.tasks import register_tasks
+
+SWEEP_EXPIRES_SECONDS = 10
+
+
+def create_celery(build_runtime: Callable[[Callable[[], bool]], Runtime]) -> Celery:
+    """Make the application that workers and beat run; opens no connection.
+
+    ``build_runtime`` is handed the question whether the worker is stopping.
+    """
+    stop = SharedFlag()
+    runtime = build_runtime(stop.is_set)
+    settings = runtime.settings
+    app = Celery("webex-ingest")
+    app.conf.update(broker_settings(required_broker(settings)))
+    app.conf.update(worker_settings())
+    app.conf.beat_schedule = {
+        "sweep": {
+            "task": SWEEP_TASK,
+            "schedule": settings.sweep_seconds,
+            "options": {"queue": Queue.CONTROL, "expires": SWEEP_EXPIRES_SECONDS},
+        }
+    }
+    register_tasks(app, runtime)
+    _connect_signals(runtime, stop)
+    return app
+
+
+def worker_settings() -> dict[str, Any]:
+    """What only workers and beat need.
+
+    A late acknowledgement and a redelivery of lost work are safe because attempts are counted
+    in the database; otherwise a task that kills its worker would run for ever.
+    """
+    return {
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "task_acks_on_failure": True,
+        "task_acks_on_timeout": True,
+        "task_store_errors_even_if_ignored": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_send_task_events": True,
+        "task_send_sent_event": False,
+        "worker_max_tasks_per_child": 500,
+        "worker_max_memory_per_child": 400_000,
+        "worker_redirect_stdouts": False,
+        "broker_pool_limit": 4,
+        "beat_scheduler": "celery.beat:Scheduler",
+    }
+
+
+def _connect_signals(runtime: Runtime, stop: SharedFlag) -> None:
+    settings = runtime.settings
+
+    def set_up_logs(**_: Any) -> None:
+        configure_logs(log_format=settings.log_format, secrets=settings.secrets())
+
+    def check_database(**_: Any) -> None:
+        try:
+            check_schema(runtime.bench.database)
+            runtime.bench.database.dispose()
+        except IngestError as error:
+            sys.stderr.write(f"webex-ingest: {error}\n")
+            sys.exit(1)
+
+    def stop_working(**_: Any) -> None:
+        stop.set()
+
+    # Celery keeps only weak references to receivers unless told otherwise.
+    signals.setup_logging.connect(set_up_logs, weak=False)
+    signals.celeryd_init.connect(check_database, weak=False)
+    signals.worker_shutting_down.connect(stop_working, weak=False)

@@ -1,0 +1,25 @@
+"""The tasks: doorsteps onto the use cases, with one integer as their only argument."""
+
+from celery import Celery
+
+from app.dispatch.broker import RUN_TASK, SWEEP_TASK
+from app.ingestion.run import run_ingest
+from app.ingestion.sweep import WORK_QUEUES, nudge_due, sweep
+from app.runtime import Runtime
+
+
+def register_tasks(app: Celery, runtime: Runtime) -> None:
+    """Give the application its tasks, working with ``runtime``."""
+    bench = runtime.bench
+
+    @app.task(name=SWEEP_TASK, soft_time_limit=60, time_limit=90)
+    def sweep_once() -> None:
+        sweep(bench)
+
+    @app.task(name=RUN_TASK)
+    def run(ingest_id: int) -> None:
+        run_ingest(bench, ingest_id)
+        # Claiming here as well keeps the work going when beat is dead.
+        if not bench.stopping():
+            for queue in WORK_QUEUES:
+                nudge_due(bench, queue)
