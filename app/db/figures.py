@@ -1,0 +1,138 @@
+"""Read-only questions about everything at once: one query each, however many rows there are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import case, func, select, tuple_
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from app.models.tables import File, Ingest, Meeting, Snippet, WebhookEvent
+from app.models.words import State
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """How many files there are, and how large they are together."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the running ingests have brought so far, of what is known to come."""
+
+    ingests: int
+    bytes_done: int
+    bytes_total: int
+
+
+def count_ingests(session: Session) -> dict[tuple[str, str], int]:
+    """How many ingests there are of each resource in each state."""
+    which = (col(Ingest.resource), col(Ingest.state))
+    rows = session.execute(select(*which, func.count()).group_by(*which)).tuples()
+    return {(resource, state): number for resource, state, number in rows}
+
+
+def count_meetings(session: Session) -> dict[str, int]:
+    """How many meetings have something that ``failed``, are ``complete``, or ``waiting`` still."""
+    failed = select(col(Ingest.meeting_row_id)).where(col(Ingest.state) == State.FAILED)
+    state = case(
+        (col(Meeting.id).in_(failed), "failed"),
+        (col(Meeting.completed_at).is_not(None), "complete"),
+        else_="waiting",
+    )
+    rows = session.execute(select(state.label("state"), func.count()).group_by("state")).tuples()
+    return dict(rows.all())
+
+
+def oldest_new_event_at(session: Session, *, now: datetime) -> datetime | None:
+    """Since when the oldest event that nobody has worked through has been due."""
+    return session.scalar(
+        select(func.min(col(WebhookEvent.next_attempt_at))).where(
+            col(WebhookEvent.outcome).is_(None), col(WebhookEvent.next_attempt_at) <= now
+        )
+    )
+
+
+def count_deliveries(session: Session) -> int:
+    """How often Webex has delivered an event."""
+    return int(session.scalar(select(func.sum(col(WebhookEvent.deliveries)))) or 0)
+
+
+def stock_of_kinds(session: Session) -> dict[str, Stock]:
+    """The stored files of each kind."""
+    kind = col(File.kind)
+    sums = select(kind, func.count(), func.sum(col(File.bytes))).group_by(kind)
+    return {kind: Stock(files, int(size)) for kind, files, size in session.execute(sums).tuples()}
+
+
+def stock_of_meetings(session: Session, meeting_row_ids: Sequence[int]) -> dict[int, Stock]:
+    """The stored files of each of these meetings."""
+    meeting = col(File.meeting_row_id)
+    sums = (
+        select(meeting, func.count(), func.sum(col(File.bytes)))
+        .where(meeting.in_(meeting_row_ids))
+        .group_by(meeting)
+    )
+    return {row_id: Stock(files, int(size)) for row_id, files, size in session.execute(sums)}
+
+
+def progress(session: Session) -> Progress:
+    """How far the running ingests are."""
+    count, done, total = session.execute(
+        select(func.count(), func.sum(col(Ingest.bytes_done)), func.sum(col(Ingest.bytes_total)))
+        .select_from(Ingest)
+        .where(col(Ingest.state) == State.RUNNING)
+    ).one()
+    return Progress(count, int(done or 0), int(total or 0))
+
+
+def failed_ingests(session: Session, *, limit: int) -> list[tuple[Ingest, Meeting]]:
+    """The ingests that failed last, with their meetings."""
+    rows = session.execute(
+        select(Ingest, Meeting)
+        .join(Meeting, col(Meeting.id) == col(Ingest.meeting_row_id))
+        .where(col(Ingest.state) == State.FAILED)
+        .order_by(col(Ingest.ended_at).desc(), col(Ingest.id).desc())
+        .limit(limit)
+    )
+    return [(ingest, meeting) for ingest, meeting in rows.tuples()]
+
+
+def meetings_before(session: Session, before: str | None, *, limit: int) -> list[Meeting]:
+    """Meetings, newest start first, from the one after the meeting ``before`` on.
+
+    A meeting whose start is not known stands where it was first heard of. An unknown
+    ``before`` has nothing after it.
+    """
+    start_at = func.coalesce(col(Meeting.start_at), col(Meeting.first_seen_at))
+    page = select(Meeting).order_by(start_at.desc(), col(Meeting.id).desc()).limit(limit)
+    if before is None:
+        return list(session.scalars(page))
+    place = session.execute(
+        select(start_at, col(Meeting.id)).where(col(Meeting.meeting_id) == before)
+    ).one_or_none()
+    if place is None:
+        return []
+    older = tuple_(start_at, col(Meeting.id)) < tuple(place)
+    return list(session.scalars(page.where(older)))
+
+
+def ingests_of_meetings(session: Session, meeting_row_ids: Sequence[int]) -> list[Ingest]:
+    """All ingests of these meetings, in the order in which they were made."""
+    return list(
+        session.scalars(
+            select(Ingest)
+            .where(col(Ingest.meeting_row_id).in_(meeting_row_ids))
+            .order_by(col(Ingest.id))
+        )
+    )
+
+
+def count_snippets(session: Session, meeting_row_id: int) -> int:
+    """How many snippets of a meeting are known."""
+    which = col(Snippet.meeting_row_id) == meeting_row_id
+    return session.scalar(select(func.count()).select_from(Snippet).where(which)) or 0

@@ -1,0 +1,196 @@
+"""How things stand: overall, meeting by meeting, and one meeting with everything in it."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.db import figures
+from app.db.engine import Database
+from app.db.files import files_of, participants_of
+from app.db.inbox import count_events
+from app.db.ingests import ingests_of, oldest_due_at
+from app.db.meetings import find_meeting
+from app.db.ticks import last_tick
+from app.ingestion.wording import missing_sentences
+from app.models.status import (
+    Failure,
+    FileStatus,
+    IngestStatus,
+    MeetingCounts,
+    MeetingLine,
+    MeetingState,
+    MeetingStatus,
+    Overview,
+    ParticipantStatus,
+)
+from app.models.tables import File, Ingest, Meeting, Participant
+from app.models.words import State
+
+_MOST_FAILURES = 20
+
+
+def overview(database: Database, *, now: datetime) -> Overview:
+    """How everything stands; raises DatabaseUnavailable."""
+    with database.reading() as session:
+        stock = figures.stock_of_kinds(session).values()
+        states: defaultdict[str, int] = defaultdict(int)
+        for (_resource, state), number in figures.count_ingests(session).items():
+            states[state] += number
+        due_at = due_since(session, now=now)
+        return Overview(
+            events=count_events(session),
+            ingests=dict(states),
+            meetings=_meeting_counts(session),
+            oldest_due_seconds=None if due_at is None else seconds_since(due_at, now),
+            last_sweep_at=last_tick(session, "sweep"),
+            files=sum(each.files for each in stock),
+            bytes=sum(each.bytes for each in stock),
+            failures=[
+                _failure(ingest, meeting)
+                for ingest, meeting in figures.failed_ingests(session, limit=_MOST_FAILURES)
+            ],
+        )
+
+
+def due_since(session: Session, *, now: datetime) -> datetime | None:
+    """Since when the oldest due work has been due, be it an event or an ingest."""
+    due = (
+        oldest_due_at(session, now=now),
+        figures.oldest_new_event_at(session, now=now),
+    )
+    return min((each for each in due if each is not None), default=None)
+
+
+def seconds_since(moment: datetime, now: datetime) -> float:
+    """How long ago a moment is; zero where another machine's clock is ahead."""
+    return max(0.0, round((now - moment).total_seconds(), 3))
+
+
+def list_meetings(
+    database: Database, *, limit: int, now: datetime, before: str | None = None
+) -> list[MeetingLine]:
+    """Meetings, newest start first; ``before`` is the id of the last meeting of the page above.
+
+    Raises DatabaseUnavailable.
+    """
+    if not _is_storable(before or ""):
+        return []
+    with database.reading() as session:
+        meetings = figures.meetings_before(session, before, limit=limit)
+        row_ids = [each.id for each in meetings if each.id is not None]
+        stock = figures.stock_of_meetings(session, row_ids)
+        ingests: defaultdict[int, list[Ingest]] = defaultdict(list)
+        for ingest in figures.ingests_of_meetings(session, row_ids):
+            ingests[ingest.meeting_row_id].append(ingest)
+    nothing = figures.Stock(0, 0)
+    return [
+        _line(each, ingests[row_id], stock.get(row_id, nothing), now)
+        for row_id, each in zip(row_ids, meetings, strict=True)
+    ]
+
+
+def meeting_status(database: Database, meeting_id: str) -> MeetingStatus | None:
+    """One meeting with everything in it; None if it is not known. Raises DatabaseUnavailable."""
+    if not _is_storable(meeting_id):
+        return None
+    with database.reading() as session:
+        meeting = find_meeting(session, meeting_id)
+        if meeting is None or meeting.id is None:
+            return None
+        return _meeting_status(
+            meeting,
+            ingests_of(session, meeting.id),
+            files_of(session, meeting.id),
+            participants_of(session, meeting.id),
+            figures.count_snippets(session, meeting.id),
+        )
+
+
+def _meeting_counts(session: Session) -> MeetingCounts:
+    counts = figures.count_meetings(session)
+    return MeetingCounts(
+        total=sum(counts.values()),
+        complete=counts.get("complete", 0),
+        waiting=counts.get("waiting", 0),
+        failed=counts.get("failed", 0),
+    )
+
+
+def _failure(ingest: Ingest, meeting: Meeting) -> Failure:
+    return Failure(
+        meeting_id=meeting.meeting_id,
+        title=meeting.title,
+        resource=ingest.resource,
+        resource_id=ingest.resource_id,
+        error_code=ingest.error_code,
+        error=ingest.error,
+        ended_at=ingest.ended_at,
+    )
+
+
+def _line(
+    meeting: Meeting, ingests: Sequence[Ingest], stock: figures.Stock, now: datetime
+) -> MeetingLine:
+    return MeetingLine(
+        meeting_id=meeting.meeting_id,
+        title=meeting.title,
+        host_email=meeting.host_email,
+        start=meeting.start_at,
+        end=meeting.end_at,
+        state=_state(meeting, ingests),
+        missing=missing_sentences(ingests, now),
+        files=stock.files,
+        bytes=stock.bytes,
+    )
+
+
+def _state(meeting: Meeting, ingests: Sequence[Ingest]) -> MeetingState:
+    states = {each.state for each in ingests}
+    if State.FAILED in states:
+        return MeetingState.FAILED
+    if meeting.completed_at is not None:
+        return MeetingState.COMPLETE
+    if State.RUNNING in states:
+        return MeetingState.RUNNING
+    if not ingests and meeting.webex_state != "ended":
+        return MeetingState.IN_PROGRESS
+    return MeetingState.WAITING
+
+
+def _meeting_status(
+    meeting: Meeting,
+    ingests: Sequence[Ingest],
+    files: Sequence[File],
+    participants: Sequence[Participant],
+    snippets: int,
+) -> MeetingStatus:
+    return MeetingStatus(
+        **meeting.model_dump(
+            include={
+                "meeting_id",
+                "meeting_series_id",
+                "title",
+                "site_url",
+                "host_email",
+                "source",
+                "first_seen_at",
+                "folder",
+                "completed_at",
+            }
+        ),
+        start=meeting.start_at,
+        end=meeting.end_at,
+        complete=meeting.completed_at is not None,
+        state=_state(meeting, ingests),
+        ingests=[IngestStatus.model_validate(each.model_dump()) for each in ingests],
+        files=[FileStatus.model_validate(each.model_dump()) for each in files],
+        participants=[ParticipantStatus.model_validate(each.model_dump()) for each in participants],
+        snippets=snippets,
+    )
+
+
+def _is_storable(text: str) -> bool:
+    """Whether a text can be asked for at all: Postgres refuses the zero character."""
+    return "\0" not in text

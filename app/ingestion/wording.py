@@ -1,0 +1,138 @@
+"""States, reasons and sizes in plain words, for pages and terminals alike."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from app.models.tables import Ingest
+from app.models.words import Reason, Resource, State
+
+_RESOURCES = {
+    Resource.MEETINGS: ("meeting details", "meeting details"),
+    Resource.PARTICIPANTS: ("participants", "participants"),
+    Resource.RECORDINGS: ("recordings", "recording"),
+    Resource.TRANSCRIPTS: ("transcripts", "transcript"),
+    "meetingInvitees": ("invitees", "invitees"),
+    "meetingSummaries": ("summaries", "summary"),
+    "postMeetingChats": ("chats", "chat"),
+    "polls": ("polls", "poll"),
+    "q_and_a": ("questions and answers", "questions and answers"),
+    "meetingClosedCaptions": ("closed captions", "closed captions"),
+    "attendees": ("attendees", "attendees"),
+}
+
+_REASONS = {
+    Reason.STILL_PROCESSING: "Webex is still processing it",
+    Reason.NOT_AVAILABLE: "Webex has none",
+    Reason.NOT_FINAL: "Webex does not know yet when everybody came and went",
+    Reason.TIMES_MISSING: "stored, but Webex never told when everybody came and went",
+    Reason.MEETING_UNKNOWN: "Webex has not told yet when and where the meeting took place",
+    Reason.MEETING_IN_PROGRESS: "the meeting is still going on",
+    Reason.SETTLING: "found, now looking whether more appear",
+    Reason.ITEMS_PENDING: "found, not all of them stored yet",
+    Reason.DOWNLOAD_PREVENTED: "its owner does not allow downloads",
+    Reason.NO_PERMISSION: "the account may not read all of it",
+    Reason.DELETED: "deleted at Webex",
+    Reason.DISK_FULL: "the disk of the archive is full",
+    Reason.RATE_LIMITED: "Webex asks for a pause",
+    Reason.RETRYING: "it went wrong and is tried again",
+    Reason.TOKEN_REFUSED: "Webex refuses the access token",
+    Reason.SHUTDOWN: "interrupted by a restart, goes on by itself",
+}
+
+_ABOUT_ITEMS = {Reason.ITEMS_PENDING, "item_failed"}
+_MOST_SAID = 4
+
+
+def resource_name(resource: str, resource_id: str = "") -> str:
+    """What people call a resource: ``recordings`` is the list, with an id it is one recording."""
+    several, one = _RESOURCES.get(resource, (resource, resource))
+    return one if resource_id else several
+
+
+def reason_sentence(reason: str) -> str:
+    """A reason in plain words, without a full stop."""
+    return _REASONS.get(Reason(reason), reason) if reason in set(Reason) else _spaced(reason)
+
+
+def look_time(moment: datetime, now: datetime) -> str:
+    """When something is looked at next, in UTC; the day only where it is another one."""
+    if moment <= now:
+        return "due now"
+    same_day = moment.date() == now.date()
+    return f"next look {moment:%H:%M}" if same_day else f"next look {moment:%Y-%m-%d %H:%M}"
+
+
+def size_text(size: int) -> str:
+    """A number of bytes for people, in units of 1024."""
+    if size < 1024:
+        return f"{size} bytes" if size != 1 else "1 byte"
+    value = float(size)
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        value /= 1024
+        if value < 1023.5 or unit == "TiB":
+            return f"{value:.1f} {unit}" if value < 99.5 else f"{value:.0f} {unit}"
+    raise AssertionError("unreachable")
+
+
+def age_text(seconds: float) -> str:
+    """How long something takes or has been, for people, in its largest whole unit."""
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= length:
+            return _counted(int(seconds // length), unit)
+    return _counted(max(0, int(seconds)), "second")
+
+
+def missing_sentences(ingests: Sequence[Ingest], now: datetime) -> list[str]:
+    """What a meeting still lacks, one phrase for each resource; empty when nothing is missing.
+
+    A list that only waits for its items is left out: the items say it better.
+    """
+    open_ones = [each for each in ingests if each.state not in (State.DONE, State.ABSENT)]
+    with_items = {each.resource for each in open_ones if each.resource_id}
+    said = [
+        _missing(each, now)
+        for each in _worst_first(open_ones)
+        if each.resource_id or not (each.resource in with_items and _is_about_items(each))
+    ]
+    phrases = list(dict.fromkeys(said))
+    more = len(phrases) - _MOST_SAID
+    return phrases if more <= 0 else [*phrases[:_MOST_SAID], f"and {more} more"]
+
+
+def _missing(ingest: Ingest, now: datetime) -> str:
+    name = resource_name(ingest.resource, ingest.resource_id)
+    if ingest.state == State.FAILED:
+        return f"{name}: failed"
+    if ingest.state == State.RUNNING:
+        return f"{name}: {running_text(ingest.bytes_done, ingest.bytes_total)}"
+    return f"{name}: {waiting_text(ingest.reason, ingest.next_attempt_at, now)}"
+
+
+def running_text(bytes_done: int, bytes_total: int | None) -> str:
+    """How far running work is."""
+    if bytes_total:
+        return f"downloading, {min(100, 100 * bytes_done // bytes_total)} %"
+    return f"downloading, {size_text(bytes_done)}" if bytes_done else "being fetched now"
+
+
+def waiting_text(reason: str | None, next_attempt_at: datetime | None, now: datetime) -> str:
+    """Why something waits, and until when."""
+    why = reason_sentence(reason) if reason else "in line"
+    return f"{why}, {look_time(next_attempt_at, now)}" if next_attempt_at else why
+
+
+def _is_about_items(ingest: Ingest) -> bool:
+    return ingest.reason in _ABOUT_ITEMS or ingest.error_code in _ABOUT_ITEMS
+
+
+def _worst_first(ingests: Iterable[Ingest]) -> list[Ingest]:
+    order = {State.FAILED: 0, State.RUNNING: 1, State.WAITING: 2}
+    return sorted(ingests, key=lambda each: order.get(State(each.state), 3))
+
+
+def _spaced(word: str) -> str:
+    return word.replace("_", " ")
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

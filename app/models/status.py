@@ -1,0 +1,148 @@
+"""How things stand, as models that people and programs are told."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+from app.models.times import format_time
+from app.models.words import State
+
+Time = Annotated[datetime, PlainSerializer(format_time, when_used="json")]
+
+
+class MeetingState(StrEnum):
+    """How a meeting stands as a whole; the first one that fits."""
+
+    FAILED = "failed"
+    COMPLETE = "complete"
+    RUNNING = "running"
+    IN_PROGRESS = "in_progress"
+    WAITING = "waiting"
+
+
+class Told(BaseModel):
+    """Something told to people and programs: ``model_dump(mode="json")`` gives its JSON."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Failure(Told):
+    """One ingest that needs somebody's help."""
+
+    meeting_id: str
+    title: str | None
+    resource: str
+    resource_id: str
+    error_code: str | None
+    error: str | None
+    ended_at: Time | None
+
+
+class MeetingCounts(Told):
+    """How many meetings are known; ``failed`` have a failure, whatever else they are."""
+
+    total: int
+    complete: int
+    waiting: int
+    failed: int
+
+
+class Overview(Told):
+    """Everything at once; ages are seconds, ``events`` counts by outcome (``new``: none yet)."""
+
+    events: dict[str, int]
+    ingests: dict[str, int]
+    meetings: MeetingCounts
+    oldest_due_seconds: float | None
+    last_sweep_at: Time | None
+    files: int
+    bytes: int
+    failures: list[Failure]
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is waiting or running."""
+        return bool(self.ingests.get(State.WAITING, 0) + self.ingests.get(State.RUNNING, 0))
+
+
+class MeetingLine(Told):
+    """One meeting in a list; ``missing`` are phrases for people, empty when nothing is."""
+
+    meeting_id: str
+    title: str | None
+    host_email: str | None
+    start: Time | None
+    end: Time | None
+    state: MeetingState
+    missing: list[str]
+    files: int
+    bytes: int
+
+
+class IngestStatus(Told):
+    """One resource of a meeting; ``error`` is a sentence, ``reason`` and ``error_code`` words."""
+
+    resource: str
+    resource_id: str
+    state: State
+    reason: str | None
+    error_code: str | None
+    error: str | None
+    attempt: int
+    next_attempt_at: Time | None
+    ended_at: Time | None
+    stage: str
+    bytes_done: int
+    bytes_total: int | None
+
+
+class FileStatus(Told):
+    """One stored file; ``path`` is relative to the meeting's folder."""
+
+    path: str
+    resource: str
+    resource_id: str
+    kind: str
+    bytes: int
+    sha256: str
+    file_version: int
+    stored_at: Time
+
+
+class ParticipantStatus(Told):
+    """Somebody who was in a meeting."""
+
+    display_name: str | None
+    email: str | None
+    host: bool
+    joined_at: Time | None
+    left_at: Time | None
+
+
+class MeetingStatus(Told):
+    """One meeting with every resource, file and participant."""
+
+    meeting_id: str
+    meeting_series_id: str | None
+    title: str | None
+    site_url: str | None
+    host_email: str | None
+    start: Time | None
+    end: Time | None
+    source: str
+    first_seen_at: Time
+    folder: str | None
+    complete: bool
+    completed_at: Time | None
+    state: MeetingState
+    ingests: list[IngestStatus]
+    files: list[FileStatus]
+    participants: list[ParticipantStatus]
+    snippets: int
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything of it is waiting or running."""
+        return any(each.state in (State.WAITING, State.RUNNING) for each in self.ingests)
