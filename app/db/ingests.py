@@ -41,7 +41,7 @@ def open_ingest(
 ) -> bool:
     """Make the row of one resource of a meeting, waiting until ``due_at``; true if it is new."""
     insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
-    result = session.execute(
+    made = session.scalar(
         insert(Ingest)
         .values(
             meeting_row_id=meeting.id,
@@ -65,8 +65,9 @@ def open_ingest(
             updated_at=now,
         )
         .on_conflict_do_nothing(index_elements=["meeting_row_id", "resource", "resource_id"])
+        .returning(col(Ingest.id))
     )
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    return made is not None
 
 
 def wake(session: Session, *which: Any, due_at: datetime, patience_until: datetime) -> None:

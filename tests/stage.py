@@ -1,0 +1,213 @@
+"""A stage for whole stories: the simulator, the door, the database and the archive, one clock.
+
+The clock stands still unless the story moves it, so hours pass in milliseconds and a wait
+is exactly as long as the program decided. Work is done by the same calls that tasks make.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlmodel import col
+from werkzeug.serving import make_server
+
+from app.config import Settings, load_settings
+from app.db.ingests import ingests_of
+from app.db.meetings import find_meeting
+from app.ingestion.run import run_ingest
+from app.ingestion.sweep import sweep
+from app.models.tables import Ingest, Meeting, WebhookEvent
+from app.models.words import State
+from app.runtime import Runtime, build_runtime
+from app.web.application import create_app
+from simulator import Simulator
+from simulator import Settings as SimulatorSettings
+
+SECRET = "a-webhook-secret-for-tests"
+TOKEN = "simulator-token"
+MORNING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+class Stage:
+    """One world, with everything in it real but the clock."""
+
+    def __init__(self, simulator: Simulator, settings: Settings, folder: Path) -> None:
+        self.simulator = simulator
+        self.control = simulator.control
+        self.folder = folder
+        self.archive = settings.archive_dir
+        self.now = MORNING
+        self.runtime: Runtime = build_runtime(settings, clock=lambda: self.now)
+        self.bench = self.runtime.bench
+        self._move_to(MORNING)
+
+    def hold_meeting(self, **order: Any) -> dict[str, Any]:
+        """Hold a meeting of half an hour that ends now."""
+        times = {
+            "start": _text(self.now - timedelta(minutes=30)),
+            "end": _text(self.now),
+        }
+        return self.control.hold_meeting(**{**times, **order})
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; what the simulator does meanwhile has happened afterwards."""
+        self._move_to(self.now + timedelta(seconds=seconds))
+
+    def work(self) -> int:
+        """Do everything that is due now, and what becomes due by it; how many attempts."""
+        attempts = 0
+        while True:
+            sweep(self.bench)
+            due = self._due()
+            if not due:
+                return attempts
+            for ingest_id in due:
+                attempts += run_ingest(self.bench, ingest_id)
+
+    def live(self, **span: float) -> None:
+        """Work through a span of time, from one due moment to the next."""
+        end = self.now + timedelta(**span)
+        self.work()
+        while (moment := self._next_moment(end)) is not None:
+            self._move_to(moment)
+            self.work()
+        self._move_to(end)
+        self.work()
+
+    def live_until_complete(self, meeting_id: str, *, days: float = 4) -> None:
+        """Work until a meeting is complete; fails when it is not within some days."""
+        end = self.now + timedelta(days=days)
+        self.work()
+        moments = 0
+        while self.meeting(meeting_id).completed_at is None:
+            moment, moments = self._next_moment(end), moments + 1
+            late = moment is None or moments > 700
+            assert not late, f"not complete after {days} days: {self.states(meeting_id)}"
+            assert moment is not None
+            self._move_to(moment)
+            self.work()
+
+    def meeting(self, meeting_id: str) -> Meeting:
+        """The row of a meeting."""
+        with self.bench.database.reading() as session:
+            meeting = find_meeting(session, meeting_id)
+        assert meeting is not None, f"{meeting_id} is not known"
+        return meeting
+
+    def ingests(self, meeting_id: str) -> list[Ingest]:
+        """The rows of all resources of a meeting."""
+        row_id = self.meeting(meeting_id).id
+        assert row_id is not None
+        with self.bench.database.reading() as session:
+            return ingests_of(session, row_id)
+
+    def ingest(self, meeting_id: str, resource: str, resource_id: str = "") -> Ingest:
+        """The row of one resource of a meeting."""
+        wanted = (resource, resource_id)
+        return next(
+            each for each in self.ingests(meeting_id) if (each.resource, each.resource_id) == wanted
+        )
+
+    def states(self, meeting_id: str) -> dict[str, tuple[str, str | None]]:
+        """State and reason of every resource, by name."""
+        return {
+            f"{each.resource}/{each.resource_id}".rstrip("/"): (each.state, each.reason)
+            for each in self.ingests(meeting_id)
+        }
+
+    def place(self, meeting_id: str) -> Path:
+        """The folder of a meeting."""
+        folder = self.meeting(meeting_id).folder
+        assert folder is not None, f"{meeting_id} has no folder"
+        return self.archive / folder
+
+    def asked(self, path_contains: str) -> list[dict[str, Any]]:
+        """The requests that the simulator saw."""
+        return self.control.requests(path_contains=path_contains)
+
+    def _due(self) -> list[int]:
+        with self.bench.database.reading() as session:
+            return [
+                ingest_id
+                for ingest_id in session.scalars(
+                    select(col(Ingest.id))
+                    .where(
+                        col(Ingest.state) == State.WAITING, col(Ingest.next_attempt_at) <= self.now
+                    )
+                    .order_by(col(Ingest.id))
+                )
+                if ingest_id is not None
+            ]
+
+    def _next_moment(self, end: datetime) -> datetime | None:
+        """The next time something is due, but never more than a minute from now."""
+        with self.bench.database.reading() as session:
+            due = session.scalar(
+                select(func.min(col(Ingest.next_attempt_at))).where(
+                    col(Ingest.state) == State.WAITING
+                )
+            )
+            event = session.scalar(
+                select(func.min(col(WebhookEvent.next_attempt_at))).where(
+                    col(WebhookEvent.outcome).is_(None)
+                )
+            )
+        times = [time for time in (due, event) if time is not None and time > self.now]
+        moment = min([*times, self.now + timedelta(minutes=10)])
+        return moment if moment < end else None
+
+    def _move_to(self, moment: datetime) -> None:
+        self.now = moment
+        self.control.call("POST", "/clock", {"freeze": True, "now": _text(moment)})
+
+
+@contextmanager
+def staged(
+    folder: Path,
+    database_url: str,
+    broker_url: str,
+    *,
+    simulator_settings: SimulatorSettings | None = None,
+    **settings: Any,
+) -> Iterator[Stage]:
+    """Build a stage with a real door that the simulator's webhooks reach over HTTP."""
+    with Simulator(simulator_settings) as simulator:
+        told = {
+            "webex_api_url": simulator.api_url,
+            "webex_access_token": TOKEN,
+            "webex_webhook_secret": SECRET,
+            "database_url": database_url,
+            "celery_broker_url": broker_url,
+            "archive_dir": folder / "archive",
+            "download_hosts": simulator.media_url,
+            "rate_limit_per_minute": 100_000,
+            "disk_reserve_bytes": 0,
+        }
+        stage = Stage(simulator, load_settings(**(told | settings)), folder)
+        server = make_server("127.0.0.1", 0, create_app(stage.runtime), threaded=True)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            register_all(stage, f"http://127.0.0.1:{server.port}/webhooks/webex")
+            yield stage
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+            stage.bench.database.dispose()
+
+
+def register_all(stage: Stage, target_url: str) -> None:
+    """Register the webhooks that the product wants."""
+    from app.webex.webhooks import WANTED, create
+
+    for resource, event in WANTED:
+        create(stage.bench.webex, resource, event, target_url=target_url, secret=SECRET)
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
