@@ -27,76 +27,79 @@ class Children:
 
     def start(self, argv: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start a program with the environment added to ours; output and errors are inherited."""
-        self.keep_guarded()
-        process = subprocess.Popen(
-            argv,
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-            preexec_fn=_die_with_parent(),
-        )
-        self._groups.add(process.pid)
-        self._tell(f"+{process.pid}")
+        try:
+            process = subprocess.Popen(
+                argv,
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=_tie(self.keep_guarded()),
+            )
+            self._groups.add(process.pid)
+        finally:
+            # A child that could not become its program has announced itself all the same.
+            self._tell_groups()
         return process
 
     def bury(self, process: subprocess.Popen[bytes]) -> None:
         """Kill what an ended process has left behind in its group, and forget the group."""
         guardian.kill_group(process.pid)
         self._groups.discard(process.pid)
-        self._tell(f"-{process.pid}")
+        self._tell_groups()
 
-    def keep_guarded(self) -> None:
-        """Start the guardian if it is not running."""
-        if self._guardian and self._guardian.poll() is None:
-            return
-        self._leave_guardian()
-        self._guardian = subprocess.Popen(
-            [sys.executable, "-I", "-S", guardian.__file__],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        for group in self._groups:
-            self._tell(f"+{group}")
+    def keep_guarded(self) -> int:
+        """Start the guardian if it is not running; return where it listens."""
+        if self._guardian is None or self._guardian.poll() is not None:
+            self._leave_guardian()
+            self._guardian = subprocess.Popen(
+                [sys.executable, "-I", "-S", guardian.__file__, *map(str, self._groups)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        assert self._guardian.stdin is not None
+        return self._guardian.stdin.fileno()
 
     def close(self) -> None:
         """Let the guardian go; it kills the groups that were not buried."""
         self._leave_guardian()
 
-    def _tell(self, line: str) -> None:
+    def _tell_groups(self) -> None:
         if not (self._guardian and self._guardian.stdin):
             return
-        try:
-            self._guardian.stdin.write(f"{line}\n".encode())
-            self._guardian.stdin.flush()
-        except BrokenPipeError:
-            # The next guardian hears of every group that is left.
-            return
+        line = "=" + " ".join(map(str, self._groups)) + "\n"
+        # The guardian that follows a dead one hears of every group.
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._guardian.stdin.fileno(), line.encode())
 
     def _leave_guardian(self) -> None:
         if not (self._guardian and self._guardian.stdin):
             return
-        with contextlib.suppress(BrokenPipeError):
-            self._guardian.stdin.close()
+        self._guardian.stdin.close()
         self._guardian.wait(10)
         self._guardian = None
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """What a child does before it becomes its program: ask to be killed when the parent ends."""
-    if sys.platform != "linux":
-        return None
+def _tie(guardian_pipe: int) -> Callable[[], None]:
+    """What a child does before it becomes its program, so that there is no moment it may outlive.
+
+    It tells the guardian of its group and asks the kernel to be killed when its parent ends.
+    """
     prctl, parent = _prctl(), os.getpid()
 
-    def ask() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    def tie() -> None:
+        os.write(guardian_pipe, f"+{os.getpid()}\n".encode())
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != parent:  # it ended before it was asked
             os._exit(1)
 
-    return ask
+    return tie
 
 
 @functools.cache
 def _prctl() -> Any:
+    if sys.platform != "linux":
+        return None
     # Loaded before the fork: in the child another thread's hold on the loader's lock never ends.
     return ctypes.CDLL(None, use_errno=True).prctl

@@ -1,8 +1,10 @@
 """A small process that kills the process groups of a supervisor that was killed itself.
 
-It runs by itself (``python -I -S guardian.py``) and reads ``+GROUP`` and ``-GROUP`` lines from the
-supervisor. When its input ends before every ``+GROUP`` has had its ``-GROUP``, the supervisor was
-killed: the kernel then ends the supervisor's own children, but not the children of those.
+It runs by itself (``python -I -S guardian.py GROUP ...``) with the groups that there are already.
+Each new group announces itself with ``+GROUP`` before it becomes its program; the supervisor says
+``=GROUP GROUP ...`` whenever it knows which groups there are. What is left at the end of the input
+belongs to a supervisor that was killed: the kernel ends the supervisor's own children then, but
+not the children of those.
 """
 
 import os
@@ -11,15 +13,11 @@ import sys
 from collections.abc import Iterable
 
 
-def guard(lines: Iterable[str]) -> None:
+def guard(groups: set[int], lines: Iterable[str]) -> None:
     """Follow the supervisor until it is gone, then kill the groups it left behind."""
-    groups: set[int] = set()
     for line in lines:
-        group = int(line[1:])
-        if line.startswith("+"):
-            groups.add(group)
-        else:
-            groups.discard(group)
+        named = {int(word) for word in line[1:].split()}
+        groups = groups | named if line.startswith("+") else named
     for group in groups:
         kill_group(group)
 
@@ -37,4 +35,4 @@ if __name__ == "__main__":
     # A service manager sends its SIGTERM to every process of the service at once.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    guard(sys.stdin)
+    guard({int(word) for word in sys.argv[1:]}, sys.stdin)

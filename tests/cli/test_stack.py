@@ -68,7 +68,8 @@ def stack(tmp_path: Path, web_port: int) -> Iterator[Spawned]:
 def programs(folder: Path, web_port: int) -> list[dict[str, Any]]:
     """Describe what serve would run, in its order."""
     valkey = valkey_program(folder / "var")
-    environment = {"PYTHONPATH": str(folder), "BROKER_URL": valkey.url}
+    path = os.pathsep.join([str(folder), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
+    environment = {"PYTHONPATH": path, "BROKER_URL": valkey.url}
     python = [sys.executable, "-m"]
     gunicorn = [
         *python,

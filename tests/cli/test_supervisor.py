@@ -1,6 +1,7 @@
 """The supervisor, run and killed as a real process with small programs."""
 
 import os
+import re
 import signal
 import sys
 import time
@@ -10,7 +11,9 @@ import pytest
 
 from app.cli.supervisor import Program, StateInUse, restart_delay_seconds, state_lock
 from tests.cli.supervised import end, logged, shell, started, supervised
-from tests.servers import alive, eventually, spawn
+from tests.servers import Spawned, alive, eventually, spawn
+
+only_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, needs prctl")
 
 
 def test_a_program_that_ends_is_started_again_after_a_growing_delay(tmp_path: Path) -> None:
@@ -153,7 +156,7 @@ def test_what_a_killed_program_leaves_behind_is_ended_before_it_starts_again(
     family = shell("family", "sleep 60 & echo child $!.; wait")
 
     with supervised(tmp_path, [family]) as run:
-        first, child = started(run.wait_for("."))[0], child_of(run.output())
+        child, first = child_of(run), started(run.wait_for("program.started"))[0]
         os.kill(first, signal.SIGKILL)
         run.wait_for("restarting_in_seconds")
 
@@ -164,17 +167,32 @@ def test_grandchildren_die_with_a_killed_supervisor(tmp_path: Path) -> None:
     family = shell("family", "sleep 60 & echo child $!.; wait")
 
     with supervised(tmp_path, [family]) as run:
-        child = child_of(run.wait_for("."))
+        child = child_of(run)
         os.kill(run.pid, signal.SIGKILL)
 
         eventually(lambda: not alive(child), seconds=5, message="the grandchild is alive")
 
 
+@only_linux
+def test_programs_die_with_a_killed_supervisor_without_the_guardian_too(tmp_path: Path) -> None:
+    with supervised(tmp_path, [shell("steady", "exec sleep 60")]) as run:
+        program = started(run.wait_for("program.started"))[0]
+        guardian = guardian_of(run.pid)
+        os.kill(guardian, signal.SIGSTOP)
+        try:
+            os.kill(run.pid, signal.SIGKILL)
+
+            eventually(lambda: not alive(program), seconds=5, message="the program is alive")
+        finally:
+            os.kill(guardian, signal.SIGCONT)
+
+
+@only_linux
 def test_a_killed_guardian_is_replaced(tmp_path: Path) -> None:
     family = shell("family", "sleep 60 & echo child $!.; wait")
 
     with supervised(tmp_path, [family]) as run:
-        child = child_of(run.wait_for("."))
+        child = child_of(run)
         first = eventually(lambda: guardian_of(run.pid))
         os.kill(first, signal.SIGKILL)
         eventually(lambda: guardian_of(run.pid) not in (0, first), message="no new guardian")
@@ -219,8 +237,11 @@ def test_a_killed_process_leaves_the_folder_free(tmp_path: Path) -> None:
             assert (tmp_path / "serve.lock").read_text() == f"{os.getpid()}\n"
 
 
-def child_of(output: str) -> int:
-    return int(output.partition("child ")[2].partition(".")[0])
+def child_of(run: Spawned) -> int:
+    """Wait until the program has said which child it has."""
+    said = eventually(lambda: re.search(r"child (\d+)\.", run.output()), message=run.output)
+    assert said is not None
+    return int(said[1])
 
 
 def guardian_of(pid: int) -> int:
