@@ -1,11 +1,124 @@
-"""The metrics of the service."""
+"""Figures for Prometheus, read from the database at each scrape: right for many processes."""
 
-from flask import Blueprint
+from collections.abc import Iterable, Iterator, Mapping
 
+from flask import Blueprint, Response
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.orm import Session
+
+from app.db import figures
+from app.db.inbox import count_events
+from app.db.ticks import last_tick
+from app.ingestion.status import due_since, seconds_since
+from app.models.words import CORE_RESOURCES, Kind, State
 from app.runtime import Runtime
+from app.web.health import free_bytes
+
+_PREFIX = "webex_ingest_"
+_OUTCOMES = ("new", "processed", "ignored", "unresolved")
+_MEETING_STATES = ("complete", "waiting", "failed")
 
 
 def metrics_routes(runtime: Runtime) -> Blueprint:
-    """The routes."""
-    del runtime
-    return Blueprint("metrics", __name__)
+    """The route that Prometheus scrapes."""
+    routes = Blueprint("metrics", __name__)
+    registry = CollectorRegistry()
+    registry.register(DatabaseCollector(runtime))
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+    return routes
+
+
+class DatabaseCollector(Collector):
+    """Reads every figure anew; labels are words of ours, never ids."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._bench = runtime.bench
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing, so that registering asks no database."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """All figures, from one view of the database; raises DatabaseUnavailable."""
+        with self._bench.database.reading() as session:
+            yield from self._of_ingests(session)
+            yield from _of_events(session)
+            yield from _of_files(session)
+            yield from self._of_time(session)
+        free = free_bytes(self._bench.archive.root)
+        if free is not None:
+            yield _gauge("archive_free_bytes", "Free bytes of the archive's disk.", free)
+        reserve = self._bench.archive.reserve_bytes
+        yield _gauge("archive_reserve_bytes", "Bytes of it that must stay free.", reserve)
+
+    def _of_ingests(self, session: Session) -> Iterator[Metric]:
+        counts = figures.count_ingests(session)
+        resources = {*CORE_RESOURCES, *(resource for resource, _ in counts)}
+        ingests = _gauges("ingests", "Ingests by resource and state.", "resource", "state")
+        for resource in sorted(resources):
+            for state in State:
+                ingests.add_metric([resource, state], counts.get((resource, state), 0))
+        yield ingests
+        yield _labelled(
+            _gauges("meetings", "Meetings by state.", "state"),
+            dict.fromkeys(_MEETING_STATES, 0) | figures.count_meetings(session),
+        )
+        running = figures.progress(session)
+        yield _gauge("running_bytes_done", "Bytes that running ingests have.", running.bytes_done)
+        yield _gauge(
+            "running_bytes_expected", "Bytes that running ingests will have.", running.bytes_total
+        )
+
+    def _of_time(self, session: Session) -> Iterator[Metric]:
+        now = self._bench.clock()
+        since = due_since(session, now=now)
+        due = seconds_since(since, now) if since else 0
+        yield _gauge("oldest_due_seconds", "How long the oldest due work has been due.", due)
+        swept_at = last_tick(session, "sweep")
+        if swept_at is not None:
+            age = seconds_since(swept_at, now)
+            yield _gauge("last_sweep_age_seconds", "How long ago the last sweep ended.", age)
+
+
+def _of_events(session: Session) -> Iterator[Metric]:
+    yield _labelled(
+        _gauges("events", "Events by outcome.", "outcome"),
+        dict.fromkeys(_OUTCOMES, 0) | count_events(session),
+    )
+    yield CounterMetricFamily(
+        _PREFIX + "webhook_deliveries",
+        "Stored deliveries of events.",
+        value=figures.count_deliveries(session),
+    )
+
+
+def _of_files(session: Session) -> Iterator[Metric]:
+    stock = dict.fromkeys(Kind, figures.Stock(0, 0)) | figures.stock_of_kinds(session)
+    files = CounterMetricFamily(_PREFIX + "files", "Stored files by kind.", labels=["kind"])
+    sizes = CounterMetricFamily(_PREFIX + "file_bytes", "Stored bytes by kind.", labels=["kind"])
+    for kind in sorted(stock):
+        files.add_metric([kind], stock[kind].files)
+        sizes.add_metric([kind], stock[kind].bytes)
+    yield files
+    yield sizes
+
+
+def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(_PREFIX + name, words, value=value)
+
+
+def _gauges(name: str, words: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(_PREFIX + name, words, labels=labels)
+
+
+def _labelled(family: GaugeMetricFamily, values: Mapping[str, float]) -> GaugeMetricFamily:
+    for label in sorted(values):
+        family.add_metric([label], values[label])
+    return family

@@ -1,11 +1,106 @@
-"""The pages of the service."""
+"""The pages: all meetings with their states, and one meeting with everything in it."""
 
-from flask import Blueprint
+from datetime import datetime
 
+from flask import Blueprint, abort, render_template, request
+from werkzeug.exceptions import NotFound
+
+from app.errors import DatabaseUnavailable
+from app.ingestion import wording
+from app.ingestion.status import list_meetings, meeting_status, overview, seconds_since
+from app.models.status import IngestStatus, MeetingState
+from app.models.times import format_time
+from app.models.words import State
 from app.runtime import Runtime
+from app.web.health import late_sweep_seconds
+
+_MEETINGS_PER_PAGE = 50
+_REFRESH_SECONDS = 15
+
+_STATE_WORDS = {
+    MeetingState.FAILED: "Needs help",
+    MeetingState.COMPLETE: "Complete",
+    MeetingState.RUNNING: "Being stored",
+    MeetingState.IN_PROGRESS: "In progress",
+    MeetingState.WAITING: "Waiting",
+    State.DONE: "Stored",
+    State.ABSENT: "None there",
+}
 
 
 def page_routes(runtime: Runtime) -> Blueprint:
-    """The routes."""
-    del runtime
-    return Blueprint("pages", __name__)
+    """The routes that people read in a browser; they need no JavaScript."""
+    routes = Blueprint("pages", __name__)
+    bench = runtime.bench
+    _register_filters(routes)
+
+    @routes.get("/")
+    def meetings() -> str:
+        now, before = bench.clock(), request.args.get("before")
+        lines = list_meetings(bench.database, limit=_MEETINGS_PER_PAGE + 1, now=now, before=before)
+        told = overview(bench.database, now=now)
+        return render_template(
+            "meetings.html",
+            meetings=lines[:_MEETINGS_PER_PAGE],
+            has_older=len(lines) > _MEETINGS_PER_PAGE,
+            is_first_page=before is None,
+            overview=told,
+            sweep_age=_sweep_age(told.last_sweep_at, now),
+            late_sweep_seconds=late_sweep_seconds(runtime.settings.sweep_seconds),
+            refresh_seconds=_REFRESH_SECONDS if told.is_busy else None,
+            now=now,
+        )
+
+    @routes.get("/meetings/<meeting_id>")
+    def meeting(meeting_id: str) -> str:
+        status = meeting_status(bench.database, meeting_id)
+        if status is None:
+            abort(404)
+        return render_template(
+            "meeting.html",
+            meeting=status,
+            ingests=[(each, sentence(each, bench.clock())) for each in status.ingests],
+            refresh_seconds=_REFRESH_SECONDS if status.is_busy else None,
+            now=bench.clock(),
+        )
+
+    @routes.errorhandler(NotFound)
+    def unknown(_error: NotFound) -> tuple[str, int]:
+        return render_template("unknown.html"), 404
+
+    @routes.errorhandler(DatabaseUnavailable)
+    def unavailable(_error: DatabaseUnavailable) -> tuple[str, int, dict[str, str]]:
+        page = render_template("unavailable.html", refresh_seconds=_REFRESH_SECONDS)
+        return page, 503, {"Retry-After": "5"}
+
+    return routes
+
+
+def sentence(ingest: IngestStatus, now: datetime) -> str:
+    """Why an ingest stands as it does, in plain words; empty where the state says it all."""
+    match ingest.state:
+        case State.WAITING:
+            text = wording.waiting_text(ingest.reason, ingest.next_attempt_at, now)
+        case State.RUNNING:
+            text = wording.running_text(ingest.bytes_done, ingest.bytes_total)
+        case _:
+            text = wording.reason_sentence(ingest.reason) if ingest.reason else ""
+    return text[:1].upper() + text[1:]
+
+
+def _sweep_age(last_sweep_at: datetime | None, now: datetime) -> float | None:
+    return seconds_since(last_sweep_at, now) if last_sweep_at else None
+
+
+def _register_filters(routes: Blueprint) -> None:
+    filters = {
+        "size": wording.size_text,
+        "age": wording.age_text,
+        "resource_name": wording.resource_name,
+        "state_word": lambda state: _STATE_WORDS.get(state, str(state)),
+        "iso": format_time,
+        "utc": lambda moment: f"{moment:%Y-%m-%d %H:%M}",
+        "clock_time": lambda moment: f"{moment:%H:%M}",
+    }
+    for name, function in filters.items():
+        routes.add_app_template_filter(function, name)
