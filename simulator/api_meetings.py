@@ -1,6 +1,7 @@
 """/v1/meetings and /v1/meetingParticipants."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from flask import Response, request
@@ -29,6 +30,7 @@ from simulator.shapes import (
 from simulator.world import World
 
 _KINDS = ("meetingSeries", "scheduledMeeting", "meeting")
+Window = tuple[datetime, datetime]
 _STATES = ["active", "scheduled", "ready", "lobby", "inProgress", "ended", "missed", "expired"]
 _FLAGS = [
     "hasChat",
@@ -59,10 +61,11 @@ _CHANGEABLE: dict[str, type] = {
 def list_meetings(world: World) -> Response:
     kind, state, wanted_flags = _list_options()
     host = visible_host(world, request.args.get("hostEmail"), all_for_admin=kind == "meeting")
+    windows = _windows(world.now())
     shapes = []
-    for each in _KINDS if kind is None else (kind,):
+    for each in windows if kind is None else (kind,):
         for meeting in _candidates(world, host):
-            shape = _listed(each, meeting, world)
+            shape = _listed(each, meeting, world, windows[each])
             if shape and _matches(shape, meeting, world, state, wanted_flags):
                 shapes.append(shape)
     shapes = list({shape["id"]: shape for shape in shapes}.values())
@@ -150,16 +153,20 @@ def _candidates(world: World, host: str | None) -> Iterator[Meeting]:
             yield meeting
 
 
-def _listed(kind: str, meeting: Meeting, world: World) -> Shape | None:
+def _windows(now: datetime) -> dict[str, Window]:
+    """Return the window of each kind: what was is looked for before now, what is planned after."""
+    ahead = time_window(now, days_before=0, days_after=7)
+    return {"meetingSeries": ahead, "scheduledMeeting": ahead, "meeting": time_window(now)}
+
+
+def _listed(kind: str, meeting: Meeting, world: World, window: Window) -> Shape | None:
     """Return the meeting as a thing of that kind if it lies in the wanted window."""
-    now = world.now()
     if kind == "meeting":
-        if meeting.is_listed(now) and is_within(meeting.start, time_window(now)):
+        if meeting.is_listed(world.now()) and is_within(meeting.start, window):
             return instance_shape(meeting, world, in_list=True)
         return None
     if kind == "meetingSeries" and "meetingSeriesId" in request.args:
         return None
-    window = time_window(now, days_before=0, days_after=7)
     if is_within(meeting.scheduled_start, window):
         return scheduled_shape(meeting, world, kind=kind, in_list=True)
     return None

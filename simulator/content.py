@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 PIECE_BYTES = 256 * 1024
 _INDEX_BYTES = 16
@@ -63,10 +64,15 @@ class Content:
             base += part.length
 
     def sha256(self) -> str:
-        digest = hashlib.sha256()
-        for piece in self.pieces():
-            digest.update(piece)
-        return digest.hexdigest()
+        return _sha256(self)
+
+
+@lru_cache(maxsize=256)
+def _sha256(content: Content) -> str:
+    digest = hashlib.sha256()
+    for piece in content.pieces():
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def seeded_bytes(seed: str, length: int) -> bytes:

@@ -130,6 +130,9 @@ class Courier:
         if self._world.webhooks.get(delivery.webhook.id) is not delivery.webhook:
             self._note(delivery, outcome="dropped", error="The webhook was deleted.")
             return
+        if delivery.webhook.status != "active":
+            self._note(delivery, outcome="dropped", error="The webhook is inactive.")
+            return
         headers = _headers(delivery, with_webex_signature=self._world.settings.webex_signature)
         timeout_seconds = self._world.settings.timeout_seconds
         # The send must not hold the lock: the target may ask the API before it answers.

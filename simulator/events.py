@@ -79,6 +79,8 @@ class Happenings:
 
         def announce() -> None:
             data = _file_data(transcript.id, meeting)
+            if self._world.settings.leaky:
+                data = meeting.secrets | data
             self._courier.announce(_event(meeting, "meetingTranscripts", "created", data))
 
         self._schedule.at(moment if meeting.announces else None, announce)

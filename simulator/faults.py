@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlencode
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from simulator.clock import milliseconds_text
 from simulator.world import World
@@ -38,6 +38,12 @@ class Fault(BaseModel):
         except re.error as error:
             raise ValueError(f"not a regular expression: {error}") from None
         return value
+
+    @model_validator(mode="after")
+    def _body_has_status(self) -> Self:
+        if self.body is not None and self.status is None:
+            self.status = 200
+        return self
 
     def concerns(self, origin: str, method: str, path: str, query: str) -> bool:
         if self.origin not in (None, origin) or (self.method or method).upper() != method:

@@ -128,6 +128,7 @@ def recording_shape(recording: Recording, world: World, *, links_at: str | None 
         shape["status"] = "deleted" if recording.deleted else "available"
     if world.settings.leaky:
         shape["recordingViewerInfoToken"] = recording.viewer_token
+        links_at = links_at or world.media_url
     if links_at is not None and not recording.prevent_download:
         shape["temporaryDirectDownloadLinks"] = download_links(recording, world, links_at)
     return shape

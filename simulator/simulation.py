@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Self
 
 from simulator.api import create_api
 from simulator.client import ControlClient
-from simulator.control import Control, create_control
+from simulator.control import create_control
 from simulator.delivery import Courier
 from simulator.events import Happenings
 from simulator.faults import Ledger
 from simulator.gate import Gate
 from simulator.http_server import HttpServer
 from simulator.media import create_media
+from simulator.parts import Control
 from simulator.settings import Settings
 from simulator.timeline import Schedule
 from simulator.world import World

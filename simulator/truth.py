@@ -1,27 +1,41 @@
 """What a perfect ingester would have stored of a meeting: the yardstick for tests."""
 
-import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from simulator import captions
 from simulator.clock import milliseconds_text
-from simulator.content import Content
-from simulator.model import Meeting, Recording, Transcript, after
+from simulator.content import Content, Literal
+from simulator.model import Meeting, after
 from simulator.world import World
 
 
+@dataclass(frozen=True, slots=True)
+class TrueFile:
+    """One file that a perfect ingester stores."""
+
+    resource: str
+    resource_id: str
+    kind: str
+    content: Content
+
+    def shape(self) -> dict[str, Any]:
+        return {
+            "resource": self.resource,
+            "resource_id": self.resource_id,
+            "kind": self.kind,
+            "bytes": self.content.length,
+            "sha256": self.content.sha256(),
+        }
+
+
 def truth_of(meeting: Meeting, world: World) -> dict[str, Any]:
-    """Describe every file with its size and checksum, the people, and when all that is ready."""
-    recordings = [item for item in meeting.recordings if not item.deleted]
+    """Describe the people, the words, and when everything is ready."""
     transcripts = [item for item in meeting.transcripts if not item.deleted]
     return {
         "meeting_id": meeting.id,
         "series_id": meeting.series_id,
         "title": meeting.title,
-        "files": [
-            *(each for recording in recordings for each in _recording_files(recording)),
-            *(each for transcript in transcripts for each in _transcript_files(transcript)),
-        ],
         "participants": _participants(meeting),
         "snippets": {item.id: len(item.lines) for item in transcripts},
         "ready": _ready_times(meeting),
@@ -29,39 +43,22 @@ def truth_of(meeting: Meeting, world: World) -> dict[str, Any]:
     }
 
 
-def _recording_files(recording: Recording) -> list[dict[str, Any]]:
-    if recording.prevent_download or recording.ready_at is None:
-        return []
-    files = [_file("recordings", recording.id, "video", recording.video())]
-    if recording.has_audio:
-        files.append(_file("recordings", recording.id, "audio", recording.audio()))
+def files_of(meeting: Meeting) -> list[TrueFile]:
+    """Return every file that is or will be ready; making checksums of them takes time."""
+    files = []
+    for recording in meeting.recordings:
+        if recording.deleted or recording.prevent_download or recording.ready_at is None:
+            continue
+        files.append(TrueFile("recordings", recording.id, "video", recording.video()))
+        if recording.has_audio:
+            files.append(TrueFile("recordings", recording.id, "audio", recording.audio()))
+    for transcript in meeting.transcripts:
+        if transcript.deleted or transcript.ready_at is None:
+            continue
+        for kind, make in (("vtt", captions.vtt), ("txt", captions.txt)):
+            content = Content((Literal(make(transcript.lines)),))
+            files.append(TrueFile("meetingTranscripts", transcript.id, kind, content))
     return files
-
-
-def _transcript_files(transcript: Transcript) -> list[dict[str, Any]]:
-    if transcript.ready_at is None:
-        return []
-    texts = {"vtt": captions.vtt(transcript.lines), "txt": captions.txt(transcript.lines)}
-    return [
-        {
-            "resource": "meetingTranscripts",
-            "resource_id": transcript.id,
-            "kind": kind,
-            "bytes": len(text),
-            "sha256": hashlib.sha256(text).hexdigest(),
-        }
-        for kind, text in texts.items()
-    ]
-
-
-def _file(resource: str, resource_id: str, kind: str, content: Content) -> dict[str, Any]:
-    return {
-        "resource": resource,
-        "resource_id": resource_id,
-        "kind": kind,
-        "bytes": content.length,
-        "sha256": content.sha256(),
-    }
 
 
 def _participants(meeting: Meeting) -> list[dict[str, Any]]:
