@@ -105,20 +105,20 @@ def _missing(ingest: Ingest, now: datetime) -> str:
         return f"{name}: failed"
     if ingest.state == State.RUNNING:
         return f"{name}: {running_text(ingest.bytes_done, ingest.bytes_total)}"
-    return f"{name}: {waiting_text(ingest.reason, ingest.next_attempt_at, now)}"
+    look = f", {look_time(ingest.next_attempt_at, now)}" if ingest.next_attempt_at else ""
+    return f"{name}: {waiting_text(ingest.reason)}{look}"
 
 
 def running_text(bytes_done: int, bytes_total: int | None) -> str:
     """How far running work is."""
     if bytes_total:
-        return f"downloading, {min(100, 100 * bytes_done // bytes_total)} %"
+        return f"downloading, {min(100, 100 * bytes_done // bytes_total)}%"
     return f"downloading, {size_text(bytes_done)}" if bytes_done else "being fetched now"
 
 
-def waiting_text(reason: str | None, next_attempt_at: datetime | None, now: datetime) -> str:
-    """Why something waits, and until when."""
-    why = reason_sentence(reason) if reason else "in line"
-    return f"{why}, {look_time(next_attempt_at, now)}" if next_attempt_at else why
+def waiting_text(reason: str | None) -> str:
+    """Why something waits."""
+    return reason_sentence(reason) if reason else "in line"
 
 
 def _is_about_items(ingest: Ingest) -> bool:

@@ -1,5 +1,6 @@
 """The pages: all meetings with their states, and one meeting with everything in it."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from flask import Blueprint, abort, render_template, request
@@ -20,7 +21,7 @@ _REFRESH_SECONDS = 15
 _STATE_WORDS = {
     MeetingState.FAILED: "Needs help",
     MeetingState.COMPLETE: "Complete",
-    MeetingState.RUNNING: "Being stored",
+    MeetingState.RUNNING: "Being fetched",
     MeetingState.IN_PROGRESS: "In progress",
     MeetingState.WAITING: "Waiting",
     State.DONE: "Stored",
@@ -53,15 +54,15 @@ def page_routes(runtime: Runtime) -> Blueprint:
 
     @routes.get("/meetings/<meeting_id>")
     def meeting(meeting_id: str) -> str:
-        status = meeting_status(bench.database, meeting_id)
+        status, now = meeting_status(bench.database, meeting_id), bench.clock()
         if status is None:
             abort(404)
         return render_template(
             "meeting.html",
             meeting=status,
-            ingests=[(each, sentence(each, bench.clock())) for each in status.ingests],
+            ingests=[(each, sentence(each)) for each in status.ingests],
             refresh_seconds=_REFRESH_SECONDS if status.is_busy else None,
-            now=bench.clock(),
+            now=now,
         )
 
     @routes.errorhandler(NotFound)
@@ -76,11 +77,11 @@ def page_routes(runtime: Runtime) -> Blueprint:
     return routes
 
 
-def sentence(ingest: IngestStatus, now: datetime) -> str:
+def sentence(ingest: IngestStatus) -> str:
     """Why an ingest stands as it does, in plain words; empty where the state says it all."""
     match ingest.state:
         case State.WAITING:
-            text = wording.waiting_text(ingest.reason, ingest.next_attempt_at, now)
+            text = wording.waiting_text(ingest.reason)
         case State.RUNNING:
             text = wording.running_text(ingest.bytes_done, ingest.bytes_total)
         case _:
@@ -93,14 +94,13 @@ def _sweep_age(last_sweep_at: datetime | None, now: datetime) -> float | None:
 
 
 def _register_filters(routes: Blueprint) -> None:
-    filters = {
+    filters: dict[str, Callable[..., object]] = {
         "size": wording.size_text,
         "age": wording.age_text,
         "resource_name": wording.resource_name,
         "state_word": lambda state: _STATE_WORDS.get(state, str(state)),
         "iso": format_time,
         "utc": lambda moment: f"{moment:%Y-%m-%d %H:%M}",
-        "clock_time": lambda moment: f"{moment:%H:%M}",
     }
     for name, function in filters.items():
         routes.add_app_template_filter(function, name)
