@@ -30,13 +30,18 @@ class Runtime:
 
 
 def build_runtime(
-    settings: Settings, *, clock: Clock = utc_now, stopping: Callable[[], bool] = lambda: False
+    settings: Settings,
+    *,
+    broker_url: str | None = None,
+    clock: Clock = utc_now,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Runtime:
     """Make the tools; opens nothing yet, so it may be built before a process forks.
 
-    Raises SettingsError when settings do not fit together.
+    ``broker_url`` replaces the one of the settings. Raises SettingsError when settings
+    do not fit together.
     """
-    broker_url = required_broker(settings)
+    broker_url = broker_url or required_broker(settings)
     broker = Broker(broker_url)
     bench = Workbench(
         database=open_database(settings),

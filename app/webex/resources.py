@@ -24,6 +24,18 @@ def meeting(client: WebexClient, meeting_id: str) -> MeetingDetails:
     return MeetingDetails.read(client.get(f"/meetings/{quote(meeting_id, safe='')}"))
 
 
+def instances(
+    client: WebexClient, series_id: str, *, since: datetime, now: datetime
+) -> list[MeetingDetails]:
+    """The ended instances of a meeting series."""
+    wanted = {"meetingSeriesId": series_id, "meetingType": "meeting", "state": "ended"}
+    return [
+        MeetingDetails.read(item)
+        for window in _windows(since, now)
+        for item in client.pages("/meetings", {**wanted, **window})
+    ]
+
+
 def participants(client: WebexClient, meeting_id: str) -> list[MeetingParticipant]:
     """Everybody who was in a meeting instance."""
     items = client.pages("/meetingParticipants", {"meetingId": meeting_id})

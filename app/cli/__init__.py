@@ -1,0 +1,1 @@
+"""The command line: one command a function, each onto one use case."""

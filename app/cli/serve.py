@@ -1,0 +1,173 @@
+"""``serve``: everything on one machine, started in order, restarted when it dies."""
+
+import socket
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import click
+import structlog
+
+from app.cli.supervisor import Program, Supervisor, answers_http, state_lock
+from app.cli.valkey import valkey_program
+from app.config import Settings, load_settings
+from app.db.schema import check_schema, migrate
+from app.errors import SettingsError
+from app.logs import configure_logs
+from app.models.words import Queue
+from app.runtime import open_database
+
+STATE_DIR = Path("var")
+_WEB_THREADS = 16
+_WEB_PROCESSES = 2
+_POLL_THREADS = 8
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where the web listens.")
+@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 32),
+    help="Worker processes for polling, and as many for transfers.",
+)
+@click.option("--flower", is_flag=True, help="Flower as well, on 127.0.0.1:5555.")
+def serve(host: str, port: int, workers: int, flower: bool) -> None:
+    """Run everything on this machine: broker, web, workers and beat.
+
+    Stops all of it on Ctrl-C or SIGTERM without losing work.
+    """
+    settings = load_settings()
+    _check(settings, flower=flower)
+    configure_logs(log_format=settings.log_format, secrets=settings.secrets())
+    check_port_is_free(host, port)
+    with state_lock(STATE_DIR):
+        database = open_database(settings)
+        migrate(database)
+        check_schema(database)
+        database.dispose()
+        with _broker(settings) as (broker_programs, environment):
+            programs = [
+                *broker_programs,
+                _web(host, port, environment),
+                *_workers(settings, workers, environment),
+                _celery("beat", ["beat", "--loglevel", "warning", "--pidfile="], environment),
+                *([_flower(environment)] if flower else []),
+            ]
+            Supervisor(
+                programs,
+                log=structlog.get_logger(),
+                on_started=lambda: _greet(settings, host, port, flower=flower),
+            ).run()
+
+
+def _check(settings: Settings, *, flower: bool) -> None:
+    if not settings.webex_webhook_secret and not settings.allow_unsigned_webhooks:
+        raise SettingsError(
+            "WEBEX_WEBHOOK_SECRET: must be set (`webex-ingest init` makes one), "
+            "or set ALLOW_UNSIGNED_WEBHOOKS=1 to believe everybody"
+        )
+    if flower and settings.operator_password is None:
+        raise SettingsError(
+            "OPERATOR_PASSWORD: must be set for --flower; `webex-ingest init` makes one"
+        )
+
+
+def check_port_is_free(host: str, port: int) -> None:
+    """Raise SettingsError if something listens there already."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"--port {port}: cannot listen on {host}:{port} ({error.strerror}); "
+                "stop what is there, or choose another with --port"
+            ) from None
+
+
+@contextmanager
+def _broker(settings: Settings) -> Iterator[tuple[list[Program], dict[str, str]]]:
+    """Our own Valkey where no broker is set, and how the other programs find it.
+
+    They are told the name of a file: a password on a command line or in an environment
+    shows up in too many places.
+    """
+    if settings.celery_broker_url is not None:
+        yield [], {}
+        return
+    valkey = valkey_program(STATE_DIR)
+    url_file = (STATE_DIR / "valkey" / "url").absolute()
+    url_file.touch(mode=0o600)
+    url_file.write_text(valkey.url)
+    yield [valkey.program], {"CELERY_BROKER_URL_FILE": str(url_file)}
+
+
+def _workers(settings: Settings, workers: int, environment: dict[str, str]) -> list[Program]:
+    control = ["--queues", Queue.CONTROL, "--pool", "prefork", "--concurrency", "1"]
+    programs = [_worker("control", control, environment)]
+    for number in range(1, workers + 1):
+        for queue, threads in (
+            (Queue.POLL, _POLL_THREADS),
+            (Queue.TRANSFER, settings.transfer_concurrency),
+        ):
+            pool = ["--queues", queue, "--pool", "threads", "--concurrency", str(threads)]
+            programs.append(_worker(f"{queue}{number}", pool, environment))
+    return programs
+
+
+def _worker(name: str, options: Sequence[str], environment: dict[str, str]) -> Program:
+    quiet = ["--loglevel", "info", "--without-mingle", "--without-gossip"]
+    return _celery(name, ["worker", "--hostname", f"{name}@%h", *options, *quiet], environment)
+
+
+def _celery(name: str, arguments: Sequence[str], environment: dict[str, str]) -> Program:
+    argv = [sys.executable, "-m", "celery", "-A", "workers", "--quiet", *arguments]
+    return Program(name, argv, environment)
+
+
+def _web(host: str, port: int, environment: dict[str, str]) -> Program:
+    argv = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--bind",
+        f"{host}:{port}",
+        "--worker-class",
+        "gthread",
+        "--workers",
+        str(_WEB_PROCESSES),
+        "--threads",
+        str(_WEB_THREADS),
+        "--log-level",
+        "warning",
+        "--no-control-socket",
+        "--graceful-timeout",
+        "8",
+        "app.web.application:create_app_from_environment()",
+    ]
+    looked_at = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 -- a comparison
+    return Program("web", argv, environment, ready=partial(answers_http, looked_at, port))
+
+
+def _flower(environment: dict[str, str]) -> Program:
+    configuration = Path(__file__).parents[2] / "flowerconfig.py"
+    return _celery("flower", ["flower", f"--conf={configuration}"], environment)
+
+
+def _greet(settings: Settings, host: str, port: int, *, flower: bool) -> None:
+    address = f"http://{host}:{port}"
+    click.echo(f"webex-ingest is ready: {address}/")
+    click.echo(
+        f"  webhooks   {settings.public_url or address}/webhooks/webex".replace("//web", "/web")
+    )
+    click.echo(f"  archive    {settings.archive_dir.absolute()}")
+    if flower:
+        click.echo("  Flower     http://127.0.0.1:5555/ (user operator)")
+    click.echo("  stop       Ctrl-C")
+    sys.stdout.flush()

@@ -1,0 +1,65 @@
+"""``init`` and ``migrate``: what comes before the first start."""
+
+import os
+import secrets
+from pathlib import Path
+
+import click
+from cryptography.fernet import Fernet
+
+from app.cli.output import json_option, print_json
+from app.config import load_settings
+from app.db.schema import migrate as migrate_database
+from app.errors import SettingsError
+from app.runtime import open_database
+
+_ENV = """\
+# Settings of webex-ingest; .env.example explains every one. Keep this file to yourself.
+WEBEX_ACCESS_TOKEN=
+PUBLIC_URL=
+WEBEX_WEBHOOK_SECRET={webhook_secret}
+OPERATOR_PASSWORD={operator_password}
+ENCRYPTION_KEY={encryption_key}
+"""
+
+
+@click.command()
+@json_option
+def init(as_json: bool) -> None:
+    """Write a .env with fresh secrets, readable by you alone."""
+    path = Path(".env")
+    content = _ENV.format(
+        webhook_secret=secrets.token_hex(32),
+        operator_password=secrets.token_urlsafe(18),
+        encryption_key=Fernet.generate_key().decode(),
+    )
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except FileExistsError:
+        raise SettingsError(
+            f"{path.absolute()} is there already and was left as it is; "
+            "move it away first if you want a new one"
+        ) from None
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+    if as_json:
+        print_json({"written": str(path.absolute())})
+        return
+    click.echo(f"Wrote {path.absolute()} with fresh secrets. Next:")
+    click.echo("  1. put your token into WEBEX_ACCESS_TOKEN and the address at which Webex")
+    click.echo("     reaches this machine into PUBLIC_URL,")
+    click.echo("  2. webex-ingest serve")
+    click.echo("  3. webex-ingest webhooks register")
+
+
+@click.command()
+@json_option
+def migrate(as_json: bool) -> None:
+    """Bring the database to the newest schema."""
+    before, after = migrate_database(open_database(load_settings()))
+    if as_json:
+        print_json({"before": before, "after": after})
+    elif before == after:
+        click.echo(f"The database is at the newest schema already ({after}).")
+    else:
+        click.echo(f"The database went from schema {before or 'none'} to {after}.")

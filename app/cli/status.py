@@ -1,0 +1,80 @@
+"""``status``: how everything stands, or one meeting with everything in it."""
+
+import click
+
+from app.cli.output import json_option, print_json, print_table, size_text
+from app.cli.tools import command_runtime
+from app.errors import NotFound
+from app.ingestion.status import meeting_status, overview
+from app.models.status import MeetingStatus, Overview
+from app.models.times import format_time
+
+
+@click.command()
+@click.argument("meeting_id", required=False)
+@json_option
+def status(meeting_id: str | None, as_json: bool) -> None:
+    """Show how things stand overall, or one meeting with every resource and file."""
+    bench = command_runtime().bench
+    if meeting_id is None:
+        told = overview(bench.database, now=bench.clock())
+        print_json(told.model_dump(mode="json")) if as_json else _print_overview(told)
+        return
+    meeting = meeting_status(bench.database, meeting_id)
+    if meeting is None:
+        raise NotFound(
+            f"{meeting_id} is not known here; `webex-ingest ingest {meeting_id}` fetches it"
+        )
+    print_json(meeting.model_dump(mode="json")) if as_json else _print_meeting(meeting)
+
+
+def _print_overview(told: Overview) -> None:
+    meetings = told.meetings
+    if not meetings.total:
+        click.echo(
+            "No meetings yet: they come with the first webhook, or by `webex-ingest ingest`."
+        )
+    click.echo(
+        f"Meetings  {meetings.total} known, {meetings.complete} complete, "
+        f"{meetings.waiting} waiting, {meetings.failed} with failures"
+    )
+    click.echo(f"Work      {_counted(told.ingests)}")
+    click.echo(f"Events    {_counted(told.events)}")
+    click.echo(f"Archive   {told.files} files, {size_text(told.bytes)}")
+    sweep = format_time(told.last_sweep_at) if told.last_sweep_at else "never"
+    due = "nothing" if told.oldest_due_seconds is None else f"for {told.oldest_due_seconds:.0f} s"
+    click.echo(f"Due       {due}; last sweep {sweep}")
+    for failure in told.failures:
+        name = f"{failure.resource} {failure.resource_id}".rstrip()
+        click.echo(f"FAILED    {failure.meeting_id} {name}: {failure.error} ({failure.error_code})")
+    if told.failures:
+        click.echo("          `webex-ingest retry --failed` tries them again")
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) or "none"
+
+
+def _print_meeting(meeting: MeetingStatus) -> None:
+    click.echo(meeting.title or "(title not known yet)")
+    click.echo(f"  {meeting.meeting_id}  {'complete' if meeting.complete else 'not complete'}")
+    times = [format_time(time) if time else "?" for time in (meeting.start, meeting.end)]
+    click.echo(f"  {times[0]} to {times[1]}, host {meeting.host_email or '?'}")
+    click.echo(f"  in {meeting.folder or '(no folder yet)'}\n")
+    print_table(
+        ("RESOURCE", "STATE", "WHY", "TRIES", "NEXT LOOK"),
+        [
+            (
+                f"{each.resource} {each.resource_id}".rstrip(),
+                each.state,
+                each.error or each.reason or "",
+                each.attempt,
+                format_time(each.next_attempt_at) if each.next_attempt_at else "",
+            )
+            for each in meeting.ingests
+        ],
+    )
+    if meeting.files:
+        click.echo()
+        rows = [(each.path, size_text(each.bytes), each.sha256[:16]) for each in meeting.files]
+        print_table(("FILE", "SIZE", "SHA-256"), rows)

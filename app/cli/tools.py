@@ -1,0 +1,18 @@
+"""What commands work with: the settings of this folder, and tools made from them."""
+
+from app.config import Settings, load_settings
+from app.db.schema import check_schema
+from app.logs import configure_logs
+from app.runtime import Runtime, build_runtime
+
+NO_BROKER = "memory://"
+"""Without a broker a command only writes rows; the sweep of a running `serve` finds them."""
+
+
+def command_runtime(settings: Settings | None = None) -> Runtime:
+    """The tools of a command; raises SettingsError or SchemaMismatch."""
+    settings = settings or load_settings()
+    configure_logs(log_format=settings.log_format, secrets=settings.secrets())
+    runtime = build_runtime(settings, broker_url=None if settings.celery_broker_url else NO_BROKER)
+    check_schema(runtime.bench.database)
+    return runtime

@@ -1,0 +1,103 @@
+"""What people ask for: these meetings now, these failures again."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, select
+from sqlmodel import col
+
+from app.db.ingests import reopen
+from app.db.meetings import ensure_meeting, find_meeting, settle_completeness, touch
+from app.errors import NotFound
+from app.ingestion.entry import want_meeting
+from app.ingestion.events import is_instance
+from app.ingestion.sweep import WORK_QUEUES, nudge_due
+from app.ingestion.workbench import Workbench
+from app.models.tables import Ingest, Meeting
+from app.models.words import Priority, State
+from app.webex import resources
+
+_LOOK_BACK = timedelta(days=365)
+
+
+def resolve_instances(bench: Workbench, meeting_id: str) -> list[str]:
+    """The ended instances that an id means: itself, or those of a series or an occurrence.
+
+    Raises NotFound when a series or occurrence has no ended instance.
+    """
+    if is_instance(meeting_id):
+        return [meeting_id]
+    series, _, _ = meeting_id.partition("_")
+    now = bench.clock()
+    found = [
+        each.id
+        for each in resources.instances(bench.webex, series, since=now - _LOOK_BACK, now=now)
+        if series == meeting_id or each.scheduled_meeting_id == meeting_id
+    ]
+    if not found:
+        raise NotFound(f"Webex lists no ended meeting of the last year for {meeting_id}")
+    return found
+
+
+def request_meetings(bench: Workbench, meeting_ids: Sequence[str]) -> None:
+    """Ingest these meetings now, whether or not a webhook came; what is done stays done."""
+    now = bench.clock()
+    for meeting_id in meeting_ids:
+        with bench.database.transaction() as session:
+            meeting = ensure_meeting(session, meeting_id, source="command", now=now)
+            want_meeting(session, meeting, pace=bench.pace, now=now)
+            assert meeting.id is not None
+            settle_completeness(session, meeting.id, now=now)
+    _nudge(bench)
+
+
+def retry(bench: Workbench, meeting_ids: Sequence[str], *, since: datetime | None = None) -> int:
+    """Open failed rows again; of the named meetings also absent ones. How many there were.
+
+    Raises NotFound for a meeting that is not known here.
+    """
+    if not meeting_ids:
+        return _reopen(bench, None, (State.FAILED,), since)
+    rows = []
+    with bench.database.reading() as session:
+        for meeting_id in meeting_ids:
+            meeting = find_meeting(session, meeting_id)
+            if meeting is None:
+                raise NotFound(
+                    f"{meeting_id} is not known here; `webex-ingest ingest {meeting_id}` fetches it"
+                )
+            rows.append(meeting.id)
+    return sum(_reopen(bench, row, (State.FAILED, State.ABSENT), since) for row in rows)
+
+
+def _reopen(
+    bench: Workbench, meeting_row_id: int | None, states: tuple[State, ...], since: datetime | None
+) -> int:
+    now = bench.clock()
+    which: list[ColumnElement[bool]] = [col(Ingest.state).in_(states)]
+    if meeting_row_id is not None:
+        which.append(col(Ingest.meeting_row_id) == meeting_row_id)
+    if since is not None:
+        recent = select(col(Meeting.id)).where(col(Meeting.start_at) >= since)
+        which.append(col(Ingest.meeting_row_id).in_(recent))
+    with bench.database.transaction() as session:
+        meetings = set(session.scalars(select(col(Ingest.meeting_row_id)).where(*which)))
+        count = reopen(
+            session,
+            *which,
+            states=states,
+            due_at=now,
+            patience_until=now + bench.pace.give_up,
+            priority=Priority.RETRY,
+            now=now,
+        )
+        for row_id in meetings:
+            touch(session, row_id)
+            settle_completeness(session, row_id, now=now)
+    _nudge(bench)
+    return count
+
+
+def _nudge(bench: Workbench) -> None:
+    for queue in WORK_QUEUES:
+        nudge_due(bench, queue)
