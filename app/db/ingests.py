@@ -17,7 +17,7 @@ from sqlmodel import col
 from app.errors import LeaseLost
 from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
 from app.models.tables import Ingest, Meeting
-from app.models.words import Priority, State, queue_of
+from app.models.words import Priority, Resource, State, queue_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +236,17 @@ def items_of(session: Session, meeting_row_id: int, resource: str) -> list[Inges
                 col(Ingest.resource) == resource,
                 col(Ingest.resource_id) != "",
             )
+        )
+    )
+
+
+def details_state(session: Session, meeting_row_id: int) -> str | None:
+    """How the details of a meeting stand; None if nobody asked for them yet."""
+    return session.scalar(
+        select(col(Ingest.state)).where(
+            col(Ingest.meeting_row_id) == meeting_row_id,
+            col(Ingest.resource) == Resource.MEETINGS,
+            col(Ingest.resource_id) == "",
         )
     )
 

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, select
 from sqlmodel import col
 
 from app.db.ingests import reopen
-from app.db.meetings import ensure_meeting, find_meeting, settle_completeness, touch
+from app.db.meetings import ensure_meeting, find_meeting, hint, settle_completeness, touch
 from app.errors import NotFound
 from app.ingestion.entry import want_meeting
 from app.ingestion.events import is_instance
@@ -40,15 +40,29 @@ def resolve_instances(bench: Workbench, meeting_id: str) -> list[str]:
 
 
 def request_meetings(bench: Workbench, meeting_ids: Sequence[str]) -> None:
-    """Ingest these meetings now, whether or not a webhook came; what is done stays done."""
+    """Ingest these meetings now, whether or not a webhook came; what is done stays done.
+
+    Asks Webex for the end of each: how long to be patient depends on it.
+    """
     now = bench.clock()
     for meeting_id in meeting_ids:
+        end = _end_of(bench, meeting_id)
         with bench.database.transaction() as session:
             meeting = ensure_meeting(session, meeting_id, source="command", now=now)
+            hint(session, meeting, end_at=end)
+            session.refresh(meeting)
             want_meeting(session, meeting, pace=bench.pace, now=now)
             assert meeting.id is not None
             settle_completeness(session, meeting.id, now=now)
     _nudge(bench)
+
+
+def _end_of(bench: Workbench, meeting_id: str) -> datetime | None:
+    try:
+        details = resources.meeting(bench.webex, meeting_id)
+    except NotFound:
+        return None
+    return details.end if details.state == "ended" else None
 
 
 def retry(bench: Workbench, meeting_ids: Sequence[str], *, since: datetime | None = None) -> int:

@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app.db.inbox import mark_event, new_events, postpone_event, store_event
-from app.db.meetings import ensure_meeting, find_meeting, hint
+from app.db.meetings import ensure_meeting, find_meeting, hint, settle_completeness, touch
 from app.errors import (
     AnswerUnreadable,
     BodyTooLarge,
@@ -26,7 +26,7 @@ from app.webex import resources
 from app.webex.signature import is_signed
 
 MOST_BODY_BYTES = 64 * 1024
-_EVENTS_AT_ONCE = 200
+EVENTS_AT_ONCE = 200
 _MOST_TRIES = 20
 _LONGEST_PAUSE_SECONDS = 3600
 
@@ -83,7 +83,7 @@ def work_through_events(bench: Workbench) -> int:
     May run twice at once: making, waking and reopening rows ends the same either way.
     """
     with bench.database.reading() as session:
-        events = new_events(session, now=bench.clock(), limit=_EVENTS_AT_ONCE)
+        events = new_events(session, now=bench.clock(), limit=EVENTS_AT_ONCE)
     for event in events:
         try:
             _work_through(bench, event)
@@ -99,6 +99,7 @@ def _work_through(bench: Workbench, stored: WebhookEvent) -> None:
     with bench.database.transaction() as session:
         if meeting_id is not None:
             _act(session, bench, event, meeting_id, now)
+            _tell_meeting(session, meeting_id, now)
         outcome = "ignored" if meeting_id is None else "processed"
         mark_event(session, stored, outcome, now=now)
     log.info(
@@ -168,6 +169,14 @@ def _act(session: Session, bench: Workbench, event: Event, meeting_id: str, now:
                 now=now,
                 changed=changed,
             )
+
+
+def _tell_meeting(session: Session, meeting_id: str, now: datetime) -> None:
+    # What was opened again is missing again, and the manifest must say so.
+    meeting = find_meeting(session, meeting_id)
+    if meeting is not None and meeting.id is not None:
+        touch(session, meeting.id)
+        settle_completeness(session, meeting.id, now=now)
 
 
 def _hinted(

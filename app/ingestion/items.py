@@ -11,6 +11,9 @@ from app.models.outcomes import Done, Failed, Outcome, Wait
 from app.models.tables import Ingest
 from app.models.words import Priority, Reason, State
 
+UNKNOWN_START = timedelta(days=30)
+"""How far before the first news of a meeting its recordings are looked for, if need be."""
+
 
 def follow_items(work: Work, found: Sequence[str]) -> Outcome:
     """Open one row for each new item that Webex lists, and say how the list itself stands.

@@ -63,7 +63,8 @@ def decide(what: NothingYet | IngestError, ingest: Ingest, pace: Pace, now: date
         case Gone():
             return Absent(Reason.DELETED)
         case NoFolderYet():
-            return Wait(_in(delay_seconds(ingest.tries, pace), now), Reason.MEETING_UNKNOWN)
+            seconds = delay_seconds(ingest.looks, pace)
+            return Wait(_in(seconds, now), Reason.MEETING_UNKNOWN, looked=True)
         case _:
             return _error(what, ingest, pace, now)
 

@@ -9,30 +9,36 @@ from app.archive.manifest import manifest_of
 from app.archive.paths import meeting_folder, versioned
 from app.archive.store import Stored, to_json
 from app.db.files import add_file, files_of, latest_file
-from app.db.ingests import heartbeat, ingests_of
+from app.db.ingests import details_state, heartbeat, ingests_of
 from app.db.meetings import fix_folder, manifest_written, touch
 from app.errors import NoFolderYet
 from app.ingestion.workbench import Work, Workbench
 from app.models.secrecy import without_secrets
 from app.models.tables import File, Meeting
-from app.models.words import Kind
+from app.models.words import Kind, State
 
 log = structlog.get_logger()
 
 
 def folder_of(work: Work) -> str:
-    """The meeting's folder, fixed now if it was not; NoFolderYet while start or site is unknown."""
+    """The meeting's folder, fixed now if it was not.
+
+    Raises NoFolderYet while start or site is unknown and Webex may still tell. When it never
+    will, the day on which the meeting was first heard of takes the place of its start.
+    """
     with work.bench.database.reading() as session:
         meeting = session.get_one(Meeting, work.meeting_row_id)
+        details = details_state(session, work.meeting_row_id)
     if meeting.folder:
         return meeting.folder
-    if meeting.start_at is None or meeting.site_url is None:
+    known = meeting.start_at is not None and meeting.site_url is not None
+    if not known and details in (State.WAITING, State.RUNNING):
         raise NoFolderYet("Webex has not told yet when and where the meeting took place")
     folder = meeting_folder(
         work.bench.path_template,
         meeting_id=meeting.meeting_id,
-        start=meeting.start_at,
-        site=meeting.site_url,
+        start=meeting.start_at or meeting.first_seen_at,
+        site=meeting.site_url or "unknown",
         host=meeting.host_email or "unknown",
         title=meeting.title or "untitled",
     )

@@ -6,12 +6,13 @@ Everything that must happen sooner or later happens because of this, whatever th
 from app.db.claims import claim_due, is_work_due
 from app.db.meetings import stale_manifests
 from app.db.ticks import tick
-from app.ingestion.events import work_through_events
+from app.ingestion.events import EVENTS_AT_ONCE, work_through_events
 from app.ingestion.storing import refresh_manifest
 from app.ingestion.workbench import Workbench
 from app.models.words import Queue
 
 _MANIFESTS_AT_ONCE = 50
+_ROUNDS_OF_EVENTS = 25
 WORK_QUEUES = (Queue.POLL, Queue.TRANSFER)
 
 
@@ -20,7 +21,9 @@ def sweep(bench: Workbench) -> int:
 
     Two sweeps at once claim different rows.
     """
-    work_through_events(bench)
+    for _ in range(_ROUNDS_OF_EVENTS):
+        if work_through_events(bench) < EVENTS_AT_ONCE:
+            break
     nudged = sum(nudge_due(bench, queue) for queue in WORK_QUEUES)
     with bench.database.reading() as session:
         stale = stale_manifests(session, limit=_MANIFESTS_AT_ONCE)

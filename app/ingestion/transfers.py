@@ -5,6 +5,7 @@ from collections.abc import Callable
 from app.archive.part import Part
 from app.archive.paths import versioned
 from app.archive.transfer import Link, Transfer
+from app.errors import IngestError
 from app.ingestion.storing import folder_of, plan_version, record_file
 from app.ingestion.workbench import Work
 from app.models.words import Kind
@@ -32,8 +33,7 @@ def bring_file(
             part.take_over(earlier, work.ingest.bytes_synced)
             transfer.total, transfer.validator = work.ingest.bytes_total, work.ingest.validator
         _tell(work, kind, transfer)
-        transfer.run()
-        part.sync()
+        _run(work, transfer)
         work.tell(
             publishing_sha256=part.sha256,
             bytes_done=part.size,
@@ -42,6 +42,17 @@ def bring_file(
         )
         stored = work.bench.archive.publish(part, folder, place, kind)
     record_file(work, kind, stored, version=version, source=source)
+
+
+def _run(work: Work, transfer: Transfer) -> None:
+    try:
+        transfer.run()
+    except IngestError:
+        # The next attempt goes on from here, not from the last flush.
+        transfer.part.sync()
+        _tell(work, None, transfer)
+        raise
+    transfer.part.sync()
 
 
 def _adopt(work: Work, kind: Kind, folder: str, place: str, *, version: int, source: str) -> bool:

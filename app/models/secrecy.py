@@ -4,9 +4,9 @@ import re
 from typing import Any
 
 _SECRET_KEY = re.compile(
-    r"password|passcode|passphrase|secret|token|ticket|hostkey|hostpin|accesscode|participantcode"
-    r"|(download|playback|recording|share|stream(ing)?)_?(url|link)s?$"
-    r"|^temporaryDirectDownloadLinks$",
+    r"password|passcode|passphrase|pwd$|secret|token|ticket|authorization$"
+    r"|hostkey|(?-i:Pin)$|^pin$|accesscode|participantcode"
+    r"|(download|playback|recording|share|stream(ing)?|rtmp|start|join)_?(url|link)s?$",
     re.IGNORECASE,
 )
 _URL = re.compile(r"\s*https?://\S+\s*", re.IGNORECASE)
@@ -21,17 +21,22 @@ def without_secrets(value: Any) -> Any:
     """Return JSON as Webex sent it, without passwords, codes, tokens, tickets and download links.
 
     Decides by the name of a field first; a text under any other name is dropped when it is
-    a download link. Lists keep their order; a link inside a list becomes None.
+    a download link. Lists keep their order; a link inside a list becomes None. Yes and no are
+    never secret (``excludePassword``). Links that let somebody into a meeting count as passwords.
     """
     if isinstance(value, dict):
         return {
             key: without_secrets(inner)
             for key, inner in value.items()
-            if not _SECRET_KEY.search(key) and not _is_link(inner)
+            if not _is_secret(key, inner) and not _is_link(inner)
         }
     if isinstance(value, list):
         return [without_secrets(inner) for inner in value]
     return None if _is_link(value) else value
+
+
+def _is_secret(key: str, value: Any) -> bool:
+    return not isinstance(value, bool) and _SECRET_KEY.search(key) is not None
 
 
 def _is_link(value: Any) -> bool:

@@ -9,6 +9,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     StringConstraints,
     ValidationError,
 )
@@ -23,20 +24,25 @@ Id = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00-\x1f\x7f
 
 def _text(value: Any) -> str | None:
     """Free text as any database can keep it: no NUL, no half of a surrogate pair."""
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str):
         return None
-    return value.encode(errors="replace").decode().replace("\x00", "")
+    return value.encode(errors="replace").decode().replace("\x00", "") or None
 
 
 def _integer(value: Any) -> int | None:
-    """Webex writes some numbers as text (closed caption snippets); nonsense is None."""
+    """Webex writes some numbers as text (closed caption snippets); nonsense is None.
+
+    So is what no database keeps as a number.
+    """
     try:
-        return int(value)
-    except (TypeError, ValueError):
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if abs(number) < 2**63 else None
 
 
 Text = Annotated[str | None, BeforeValidator(_text)]
+Words = Annotated[str, BeforeValidator(lambda value: _text(value) or "")]
 Integer = Annotated[int | None, BeforeValidator(_integer)]
 Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
 
@@ -48,7 +54,12 @@ class WebexModel(BaseModel):
         alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True
     )
 
-    raw: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
+    _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """The object as Webex sent it, secrets included."""
+        return self._raw
 
     @classmethod
     def read(cls, raw: Any) -> Self:
@@ -60,7 +71,8 @@ class WebexModel(BaseModel):
             raise AnswerUnreadable(
                 f"Webex sent a {cls.__name__} that cannot be read: {', '.join(fields)} is wrong"
             ) from None
-        return read.model_copy(update={"raw": raw})
+        read._raw = raw
+        return read
 
 
 class EventData(WebexModel):
@@ -141,7 +153,7 @@ class TranscriptSnippet(WebexModel):
     """
 
     id: Id
-    text: str = ""
+    text: Words = ""
     person_name: Text = None
     person_email: Text = None
     offset_milliseconds: Integer = Field(
@@ -174,10 +186,10 @@ class Webhook(WebexModel):
     """A webhook as registered at Webex."""
 
     id: Id
-    name: str = ""
-    target_url: str = ""
-    resource: str = ""
-    event: str = ""
+    name: Words = ""
+    target_url: Words = ""
+    resource: Words = ""
+    event: Words = ""
     status: Text = None
     owned_by: Text = None
     created: Time = None
