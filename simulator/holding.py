@@ -93,6 +93,7 @@ def read_meeting_order(body: dict[str, Any], world: World) -> MeetingOrder:
 
 def hold_meeting(order: MeetingOrder, world: World) -> Meeting:
     """Add the meeting with all that it will ever have; the schedule is made elsewhere."""
+    _check_files(order, world)
     start, end = _times(order, world.now())
     series_id, meeting_id = _instance_ids(order, world)
     scheduled_start = order.scheduled_start or _nearest_half_hour(start)
@@ -127,14 +128,10 @@ def record(
     order: RecordingOrder, meeting: Meeting, world: World, *, ready_at: datetime | None
 ) -> Recording:
     """Add one recording to a meeting."""
-    if order.format != "ARF" and order.bytes < mp4.MINIMUM_BYTES:
-        raise OrderError(f"A playable video needs at least {mp4.MINIMUM_BYTES} bytes.")
-    recording_id = order.id or world.mint.hex32()
-    if recording_id in world.recordings:
-        raise OrderError(f"There is a recording {recording_id} already.")
+    _check_recording(order, world)
     count = len(meeting.recordings) + 1
     recording = Recording(
-        id=recording_id,
+        id=order.id or world.mint.hex32(),
         number=_FIRST_RECORDING_NUMBER + len(world.recordings),
         meeting_id=meeting.id,
         topic=order.topic or f"{meeting.title}-{meeting.start:%Y%m%d %H%M}-{count}",
@@ -159,15 +156,13 @@ def transcribe(
     order: TranscriptOrder, meeting: Meeting, world: World, *, ready_at: datetime | None
 ) -> Transcript:
     """Add one transcript to a meeting; its words are spread over the meeting's speakers."""
-    transcript_id = order.id or f"{world.mint.uuid()}_M_{meeting.series_id}"
-    if transcript_id in world.transcripts:
-        raise OrderError(f"There is a transcript {transcript_id} already.")
+    _check_transcript(order, world)
     speakers = [
         Speaker(person.name, person.email, person.number) for person in meeting.participants
     ]
     topic = f"{meeting.title}, part {len(meeting.transcripts) + 1}"
     transcript = Transcript(
-        id=transcript_id,
+        id=order.id or f"{world.mint.uuid()}_M_{meeting.series_id}",
         meeting_id=meeting.id,
         start=min(meeting.start + timedelta(seconds=3), meeting.end),
         lines=captions.spoken_lines(speakers, order.snippets, meeting.duration_seconds, topic),
@@ -175,6 +170,26 @@ def transcribe(
     )
     world.add_transcript(transcript)
     return transcript
+
+
+def _check_recording(order: RecordingOrder, world: World) -> None:
+    if order.format != "ARF" and order.bytes < mp4.MINIMUM_BYTES:
+        raise OrderError(f"A playable video needs at least {mp4.MINIMUM_BYTES} bytes.")
+    if order.id in world.recordings:
+        raise OrderError(f"There is a recording {order.id} already.")
+
+
+def _check_transcript(order: TranscriptOrder, world: World) -> None:
+    if order.id in world.transcripts:
+        raise OrderError(f"There is a transcript {order.id} already.")
+
+
+def _check_files(order: MeetingOrder, world: World) -> None:
+    """Refuse the whole order before any of it exists."""
+    for recording in order.recordings:
+        _check_recording(recording, world)
+    for transcript in order.transcripts:
+        _check_transcript(transcript, world)
 
 
 def _times(order: MeetingOrder, now: datetime) -> tuple[datetime, datetime]:

@@ -1,0 +1,246 @@
+"""Every answer against Webex's own OpenAPI description, or, where that is not at hand, key lists.
+
+The file is not part of this repository. Its address is WEBEX_OPENAPI_FILE; without it the place
+beside the repository is tried. The description has known limits, which decide what is checked:
+
+* Property types, allowed values and unknown properties are checked, `required` is not: it names
+  `password`, `hostKey` and `telephony` for ended meetings, which do not have them, and
+  `downloadUrl` for recordings that must not be downloaded.
+* Its examples are not used: some contradict the schemas (`offset` for `offsetMillisecond`).
+* It lacks `orgId`, `createdBy` and `appId` of webhooks, which Webex's guide shows.
+* It has no error bodies, no OAuth and no webhook deliveries.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.simulator.support import Json, Webex
+
+BESIDE = Path(__file__).parents[3] / "shared" / "webex-openapi" / "webex-meeting.json"
+NOT_IN_THE_DESCRIPTION = {"orgId", "createdBy", "appId"}
+NUMBERS = (int, float)
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "string": str,
+    "boolean": bool,
+    "number": NUMBERS,
+    "integer": int,
+    "array": list,
+    "object": dict,
+}
+
+# What a program may rely on, written down here so that this also holds without the file.
+SURE: dict[str, set[str]] = {
+    "/webhooks": {"id", "name", "targetUrl", "resource", "event", "status", "created", "ownedBy"},
+    "meetingSeries": {
+        *("id", "title", "meetingType", "state", "timezone", "start", "end", "hostUserId"),
+        *("hostDisplayName", "hostEmail", "hostKey", "password", "siteUrl", "webLink"),
+        *("telephony", "enabledAutoRecordMeeting", "enabledBreakoutSessions"),
+    },
+    "instance": {
+        *("id", "title", "meetingType", "state", "timezone", "start", "end", "hostUserId"),
+        *("hostDisplayName", "hostEmail", "siteUrl"),
+    },
+    "/recordings": {
+        *("id", "meetingId", "scheduledMeetingId", "meetingSeriesId", "topic", "createTime"),
+        *("timeRecorded", "siteUrl", "downloadUrl", "playbackUrl", "password", "format"),
+        *("serviceType", "durationSeconds", "sizeBytes", "shareToMe", "status"),
+    },
+    "/meetingTranscripts": {
+        *("id", "siteUrl", "startTime", "meetingTopic", "meetingId", "scheduledMeetingId"),
+        *("meetingSeriesId", "hostUserId", "vttDownloadLink", "txtDownloadLink", "status"),
+    },
+    "snippets": {
+        *("id", "text", "personName", "personEmail", "offsetMillisecond", "durationMillisecond"),
+    },
+    "/meetingParticipants": {
+        *("id", "host", "coHost", "email", "displayName", "invitee", "meetingStartTime", "state"),
+        *("siteUrl", "meetingId", "hostEmail", "devices"),
+    },
+    "/people/me": {"id", "emails", "displayName", "orgId", "created", "type"},
+}
+SURE["listed instance"] = SURE["instance"] | {
+    *("meetingSeriesId", "scheduledMeetingId", "hasRecording", "hasTranscription"),
+}
+
+
+@cache
+def description() -> Json | None:
+    path = Path(os.environ.get("WEBEX_OPENAPI_FILE") or BESIDE)
+    if not path.is_file():
+        return None
+    loaded: Json = json.loads(path.read_text(encoding="utf-8"))
+    return loaded
+
+
+def problems(value: Any, schema: Json, where: str) -> Iterator[str]:
+    """Yield what is wrong with a value; `required` is left out, see above."""
+    schema = resolved(schema)
+    kind = schema.get("type", "object" if "properties" in schema else None)
+    if kind is None:
+        return
+    if not isinstance(value, TYPES[kind]) or (kind != "boolean" and isinstance(value, bool)):
+        yield f"{where}: {value!r} is no {kind}"
+    elif "enum" in schema and value not in schema["enum"]:
+        yield f"{where}: {value!r} is none of {schema['enum']}"
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if key in schema.get("properties", {}):
+                yield from problems(inner, schema["properties"][key], f"{where}.{key}")
+            elif key not in NOT_IN_THE_DESCRIPTION:
+                yield f"{where}.{key} is unknown"
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from problems(inner, schema["items"], f"{where}[{place}]")
+
+
+def resolved(schema: Json) -> Json:
+    document = description() or {}
+    while "$ref" in schema:
+        target: Any = document
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        schema = target
+    return schema
+
+
+def check(webex: Webex, method: str, rule: str, path: str, **options: Any) -> Json:
+    """Make a call and compare status, content type and body with the description."""
+    response = webex.api.call(method, path, **options)
+    assert response.status_code == 200, response.text
+    assert response.headers["trackingId"]
+    body: Json = response.json()
+    document = description()
+    if document is not None:
+        content = document["paths"][rule][method.lower()]["responses"]["200"]["content"]
+        assert response.headers["Content-Type"] in content
+        (media_type,) = content.values()
+        assert list(problems(body, media_type["schema"], rule)) == []
+    return body
+
+
+def assert_sure(items: list[Json], kind: str) -> None:
+    assert items
+    for item in items:
+        assert SURE[kind] - set(item) == set()
+
+
+@pytest.fixture
+def meeting(webex: Webex) -> Json:
+    return webex.meeting(recordings=2, transcripts=2, participant_count=6)
+
+
+def test_webhooks_are_as_described(webex: Webex) -> None:
+    body = {
+        "name": "n",
+        "targetUrl": "http://127.0.0.1:9/x",
+        "resource": "meetings",
+        "event": "ended",
+        "secret": "s",
+        "filter": "state=ended",
+    }
+    created = check(webex, "POST", "/webhooks", "/webhooks", json=body)
+    path = f"/webhooks/{created['id']}"
+    read = check(webex, "GET", "/webhooks/{webhookId}", path)
+    changed = check(webex, "PUT", "/webhooks/{webhookId}", path, json=body)
+    listed = check(webex, "GET", "/webhooks", "/webhooks")["items"]
+
+    assert_sure([created, read, changed, *listed], "/webhooks")
+
+
+def test_an_ended_meeting_is_as_described(webex: Webex, meeting: Json) -> None:
+    path = f"/meetings/{meeting['meeting_id']}"
+
+    assert_sure([check(webex, "GET", "/meetings/{meetingId}", path)], "instance")
+
+
+@pytest.mark.parametrize("key", ["series_id", "scheduled_id"])
+def test_a_series_and_an_occurrence_are_as_described(webex: Webex, meeting: Json, key: str) -> None:
+    path = f"/meetings/{meeting[key]}"
+    changes = {"enabledAutoRecordMeeting": True, "sendEmail": False}
+
+    read = check(webex, "GET", "/meetings/{meetingId}", path)
+    changed = check(webex, "PATCH", "/meetings/{meetingId}", path, json=changes)
+
+    assert_sure([read, changed], "meetingSeries")
+
+
+def test_lists_of_meetings_are_as_described(webex: Webex, meeting: Json) -> None:
+    webex.simulator.control.hold_meeting(scheduled_start=in_an_hour(webex))
+    ended = check(webex, "GET", "/meetings", "/meetings?meetingType=meeting&state=ended")
+    series = check(webex, "GET", "/meetings", "/meetings")
+    occurrences = check(webex, "GET", "/meetings", "/meetings?meetingType=scheduledMeeting")
+
+    assert meeting["meeting_id"] in {item["id"] for item in ended["items"]}
+    assert_sure(ended["items"], "listed instance")
+    assert_sure(series["items"] + occurrences["items"], "meetingSeries")
+
+
+def in_an_hour(webex: Webex) -> str:
+    webex.simulator.control.advance(3600)
+    moment: str = webex.simulator.control.call("GET", "/clock")["now"]
+    webex.simulator.control.advance(-3600)
+    return moment
+
+
+def test_recordings_are_as_described(webex: Webex, meeting: Json) -> None:
+    listed = check(webex, "GET", "/recordings", "/recordings")["items"]
+    path = f"/recordings/{meeting['recording_ids'][0]}"
+    read = check(webex, "GET", "/recordings/{recordingId}", path)
+
+    assert_sure([*listed, read], "/recordings")
+    assert set(read["temporaryDirectDownloadLinks"]) == {
+        "recordingDownloadLink",
+        "audioDownloadLink",
+        "transcriptDownloadLink",
+        "expiration",
+    }
+
+
+def test_transcripts_are_as_described(webex: Webex, meeting: Json) -> None:
+    listed = check(webex, "GET", "/meetingTranscripts", "/meetingTranscripts")["items"]
+    path = f"/meetingTranscripts/{meeting['transcript_ids'][0]}/snippets"
+    rule = "/meetingTranscripts/{transcriptId}/snippets"
+
+    assert_sure(listed, "/meetingTranscripts")
+    assert_sure(check(webex, "GET", rule, path)["items"], "snippets")
+
+
+def test_a_transcript_is_downloaded_with_the_described_type(webex: Webex, meeting: Json) -> None:
+    path = f"/meetingTranscripts/{meeting['transcript_ids'][0]}/download"
+
+    assert webex.api.get(path).headers["Content-Type"] == "text/vtt"
+    assert webex.api.get(path, format="txt").headers["Content-Type"].startswith("text/plain")
+
+
+@pytest.mark.parametrize("timeline", ["instant", "realistic"])
+def test_participants_are_as_described_before_and_after_they_are_final(
+    webex: Webex, timeline: str
+) -> None:
+    meeting = webex.meeting(timeline=timeline, participant_count=8)
+    path = f"/meetingParticipants?meetingId={meeting['meeting_id']}"
+
+    body = check(webex, "GET", "/meetingParticipants", path)
+
+    assert_sure(body["items"], "/meetingParticipants")
+
+
+def test_the_caller_and_the_sites_are_as_described(webex: Webex) -> None:
+    me = check(webex, "GET", "/people/me", "/people/me")
+    sites = check(webex, "GET", "/meetingPreferences/sites", "/meetingPreferences/sites")
+
+    assert_sure([me], "/people/me")
+    assert sites["sites"][0]["default"] is True
+
+
+def test_the_description_itself_would_notice_a_wrong_answer() -> None:
+    schema = {"properties": {"id": {"type": "string"}, "on": {"type": "boolean"}}}
+
+    found = list(problems({"id": 5, "on": True, "extra": 1}, schema, "answer"))
+
+    assert found == ["answer.id: 5 is no string", "answer.extra is unknown"]
