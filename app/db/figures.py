@@ -32,7 +32,7 @@ class Progress:
 def count_ingests(session: Session) -> dict[tuple[str, str], int]:
     """How many ingests there are of each resource in each state."""
     which = (col(Ingest.resource), col(Ingest.state))
-    rows = session.execute(select(*which, func.count()).group_by(*which)).tuples()
+    rows = session.execute(select(*which, func.count()).group_by(*which))
     return {(resource, state): number for resource, state, number in rows}
 
 
@@ -44,7 +44,14 @@ def count_meetings(session: Session) -> dict[str, int]:
         (col(Meeting.completed_at).is_not(None), "complete"),
         else_="waiting",
     )
-    rows = session.execute(select(state.label("state"), func.count()).group_by("state")).tuples()
+    rows = session.execute(select(state.label("state"), func.count()).group_by("state"))
+    return dict(rows.all())
+
+
+def count_events(session: Session) -> dict[str, int]:
+    """How many events there are of each outcome; ``new`` are those nobody has worked through."""
+    outcome = func.coalesce(col(WebhookEvent.outcome), "new")
+    rows = session.execute(select(outcome.label("outcome"), func.count()).group_by("outcome"))
     return dict(rows.all())
 
 
@@ -66,7 +73,7 @@ def stock_of_kinds(session: Session) -> dict[str, Stock]:
     """The stored files of each kind."""
     kind = col(File.kind)
     sums = select(kind, func.count(), func.sum(col(File.bytes))).group_by(kind)
-    return {kind: Stock(files, int(size)) for kind, files, size in session.execute(sums).tuples()}
+    return {kind: Stock(files, int(size)) for kind, files, size in session.execute(sums)}
 
 
 def stock_of_meetings(session: Session, meeting_row_ids: Sequence[int]) -> dict[int, Stock]:
@@ -99,7 +106,7 @@ def failed_ingests(session: Session, *, limit: int) -> list[tuple[Ingest, Meetin
         .order_by(col(Ingest.ended_at).desc(), col(Ingest.id).desc())
         .limit(limit)
     )
-    return [(ingest, meeting) for ingest, meeting in rows.tuples()]
+    return [(ingest, meeting) for ingest, meeting in rows]
 
 
 def meetings_before(session: Session, before: str | None, *, limit: int) -> list[Meeting]:

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from app.db import figures
 from app.db.engine import Database
 from app.db.files import files_of, participants_of
-from app.db.inbox import count_events
 from app.db.ingests import ingests_of, oldest_due_at
 from app.db.meetings import find_meeting
 from app.db.ticks import last_tick
@@ -40,7 +39,7 @@ def overview(database: Database, *, now: datetime) -> Overview:
             states[state] += number
         due_at = due_since(session, now=now)
         return Overview(
-            events=count_events(session),
+            events=figures.count_events(session),
             ingests=dict(states),
             meetings=_meeting_counts(session),
             oldest_due_seconds=None if due_at is None else seconds_since(due_at, now),

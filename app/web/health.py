@@ -24,7 +24,7 @@ from app.web.looks import BoundedLook
 log = structlog.get_logger()
 
 _FRESH_SECONDS = 1
-_BROKER_SECONDS = 2
+_BROKER_SECONDS = 1
 _DISK_SECONDS = 1
 _LATE_SECONDS = 300
 """Work that has been due for longer than this is not being done."""

@@ -10,7 +10,6 @@ from prometheus_client.registry import Collector
 from sqlalchemy.orm import Session
 
 from app.db import figures
-from app.db.inbox import count_events
 from app.db.ticks import last_tick
 from app.ingestion.status import due_since, seconds_since
 from app.models.words import CORE_RESOURCES, Kind, State
@@ -90,7 +89,7 @@ class DatabaseCollector(Collector):
 def _of_events(session: Session) -> Iterator[Metric]:
     yield _labelled(
         _gauges("events", "Events by outcome.", "outcome"),
-        dict.fromkeys(_OUTCOMES, 0) | count_events(session),
+        dict.fromkeys(_OUTCOMES, 0) | figures.count_events(session),
     )
     yield CounterMetricFamily(
         _PREFIX + "webhook_deliveries",

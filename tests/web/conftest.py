@@ -1,0 +1,53 @@
+"""The web door over a real database of each kind, with a clock that stands still."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.config import load_settings
+from app.db.engine import Database
+from app.runtime import Runtime, build_runtime
+from app.web.application import create_app
+from tests.processes import free_port
+from tests.web.rows import Rows
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+MakeClient = Callable[..., FlaskClient]
+
+
+@pytest.fixture
+def make_client(tmp_path: Path) -> Iterator[MakeClient]:
+    """Makes a client of an application with these settings, without a port or a broker."""
+    runtimes: list[Runtime] = []
+
+    def make(**given: Any) -> FlaskClient:
+        told = {
+            "celery_broker_url": f"redis://127.0.0.1:{free_port()}/0",
+            "archive_dir": tmp_path / "archive",
+            "webex_webhook_secret": "a-webhook-secret-for-tests",
+            "disk_reserve_bytes": 1,
+        }
+        runtime = build_runtime(load_settings(**(told | given)), clock=lambda: NOON)
+        runtimes.append(runtime)
+        return create_app(runtime).test_client()
+
+    yield make
+    for runtime in runtimes:
+        runtime.bench.database.dispose()
+
+
+@pytest.fixture
+def client(make_client: MakeClient, database: Database) -> FlaskClient:
+    """A client on this machine, of an application without a password."""
+    return make_client(database_url=database.url.render_as_string(hide_password=False))
+
+
+@pytest.fixture
+def rows(database: Database) -> Rows:
+    """Makes rows at noon."""
+    return Rows(database, NOON)

@@ -1,0 +1,90 @@
+"""The figures that Prometheus scrapes come from the database and name no meeting."""
+
+from datetime import timedelta
+
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.db.engine import Database
+from app.db.ticks import tick
+from app.models.words import Kind, Resource
+from tests.processes import free_port
+from tests.web.conftest import NOON, MakeClient
+from tests.web.rows import Rows
+
+
+def samples(client: FlaskClient) -> dict[tuple[str, ...], float]:
+    """All samples by name and label values, without the common prefix."""
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    return {
+        (sample.name.removeprefix("webex_ingest_"), *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def test_the_figures_are_those_of_the_rows(
+    client: FlaskClient, rows: Rows, database: Database
+) -> None:
+    rows.complete_meeting("m_I_1", start=NOON - timedelta(days=1))
+    rows.failed_meeting("m_I_2", "It went wrong.")
+    waiting = rows.meeting("m_I_3")
+    rows.ingest(waiting, Resource.TRANSCRIPTS, due_at=NOON - timedelta(seconds=90))
+    running = rows.ingest(waiting, Resource.RECORDINGS, "r3")
+    rows.run(running, bytes_done=300, bytes_total=1000)
+    rows.event("e1", "processed", deliveries=3)
+    rows.event("e2")
+    with database.transaction() as session:
+        tick(session, "sweep", now=NOON - timedelta(seconds=4))
+
+    told = samples(client)
+
+    expected = {
+        ("meetings", "complete"): 1,
+        ("meetings", "failed"): 1,
+        ("meetings", "waiting"): 1,
+        ("ingests", "recordings", "done"): 2,
+        ("ingests", "recordings", "failed"): 1,
+        ("ingests", "recordings", "running"): 1,
+        ("ingests", "meetingTranscripts", "absent"): 1,
+        ("ingests", "meetingTranscripts", "waiting"): 1,
+        ("running_bytes_done",): 300,
+        ("running_bytes_expected",): 1000,
+        ("events", "processed"): 1,
+        ("events", "new"): 1,
+        ("webhook_deliveries_total",): 4,
+        ("files_total", "video"): 1,
+        ("file_bytes_total", "video"): 4_982_263,
+        ("oldest_due_seconds",): 90,
+        ("last_sweep_age_seconds",): 4,
+        ("archive_reserve_bytes",): 1,
+    }
+    assert {name: told[name] for name in expected} == expected
+    assert told[("archive_free_bytes",)] > 0
+
+
+def test_an_empty_database_has_every_figure_at_zero(client: FlaskClient) -> None:
+    told = samples(client)
+
+    assert told[("events", "new")] == told[("files_total", "vtt")] == 0
+    assert told[("ingests", "meetings", "failed")] == told[("meetings", "failed")] == 0
+    assert told[("oldest_due_seconds",)] == 0
+    assert ("last_sweep_age_seconds",) not in told
+
+
+def test_no_figure_names_a_meeting_a_person_or_a_file(client: FlaskClient, rows: Rows) -> None:
+    meeting = rows.complete_meeting(
+        "private_I_1", start=NOON, title="Private title", host_email="ada@example.com"
+    )
+    rows.file(meeting, "private.mp3", Kind.AUDIO, 1, Resource.RECORDINGS)
+
+    told = client.get("/metrics").text
+
+    assert not any(word in told for word in ("rivate", "@", "a1b2c3"))
+
+
+def test_a_database_that_is_away_fails_the_scrape(make_client: MakeClient) -> None:
+    client = make_client(database_url=f"postgresql+psycopg://x@127.0.0.1:{free_port()}/x")
+
+    assert client.get("/metrics").status_code == 503

@@ -1,0 +1,214 @@
+"""The pages tell what the rows say, in plain words, and nothing in a row can harm a reader."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.db.engine import Database
+from app.db.ticks import tick
+from app.models.outcomes import Absent, Wait
+from app.models.words import Kind, Reason, Resource
+from tests.processes import free_port
+from tests.web.conftest import NOON, MakeClient
+from tests.web.rows import SHA256, Rows
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
+REFRESH = '<meta http-equiv="refresh"'
+
+
+def page(client: FlaskClient, path: str = "/") -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert answer.content_type == "text/html; charset=utf-8"
+    return answer.text
+
+
+def test_an_empty_archive_says_what_to_do_next(client: FlaskClient) -> None:
+    told = page(client)
+
+    assert "No meeting yet." in told
+    assert "webex-ingest webhooks register" in told
+    assert "No worker has looked for work yet." in told
+    assert REFRESH not in told
+
+
+def test_the_list_tells_states_and_what_is_missing(client: FlaskClient, rows: Rows) -> None:
+    rows.complete_meeting("m_I_1", start=NOON - timedelta(days=1), title="Planning")
+    waiting = rows.meeting("m_I_2", start=NOON - timedelta(hours=1), title="Review")
+    look = Wait(NOON + timedelta(hours=2, minutes=3), Reason.STILL_PROCESSING, looked=True)
+    rows.ingest(waiting, Resource.RECORDINGS, outcome=look)
+
+    told = page(client)
+
+    assert told.index("Review") < told.index("Planning")
+    assert "recordings: Webex is still processing it, next look 14:03" in told
+    assert "Complete" in told
+    assert "4.8 MiB" in told
+    assert '<time datetime="2026-03-01T12:00:00Z">2026-03-01 12:00</time>' in told
+
+
+def test_one_meeting_is_told_with_everything_in_it(client: FlaskClient, rows: Rows) -> None:
+    rows.complete_meeting("m_I_1", start=NOON - timedelta(days=1), title="Planning")
+
+    told = page(client, "/meetings/m_I_1")
+
+    for word in (
+        "Planning",
+        "Webex has none",
+        "a1b2c3d4e5f6",
+        "recordings/a1b2c3d4e5f6.mp4",
+        "4,982,263 bytes",
+        SHA256[:12] + "…",
+        "Ada Example",
+        "person1@example.com",
+        "2 snippets",
+        "not told",
+    ):
+        assert word in told
+
+
+def test_a_failure_is_told_with_its_sentence_and_the_way_out(
+    client: FlaskClient, rows: Rows
+) -> None:
+    rows.failed_meeting("m_I_1", "The link leads to a host that is not allowed.", title="Review")
+
+    assert "The link leads to a host that is not allowed." in page(client)
+    assert "webex-ingest retry --failed" in page(client)
+    assert "The link leads to a host that is not allowed." in page(client, "/meetings/m_I_1")
+    assert "webex-ingest retry m_I_1" in page(client, "/meetings/m_I_1")
+
+
+def test_hostile_words_are_inert_on_every_page(client: FlaskClient, rows: Rows) -> None:
+    meeting = rows.failed_meeting(
+        "m_I_1", HOSTILE, title=HOSTILE, host_email=HOSTILE, site_url=HOSTILE
+    )
+    rows.ingest(meeting, HOSTILE, HOSTILE, Absent(Reason.DELETED))
+    rows.file(meeting, HOSTILE, Kind.VIDEO, 1, HOSTILE)
+    rows.people(meeting, [HOSTILE])
+
+    for path in ("/", "/meetings/m_I_1", "/?before=" + HOSTILE, "/meetings/" + HOSTILE):
+        told = client.get(path).text
+        assert not re.search(r"<script|<img|\"'>", told)
+        assert "{{ 7*7 }}" in told or "alert" not in told
+
+
+def test_no_page_runs_scripts_or_is_framed(client: FlaskClient) -> None:
+    policy = client.get("/").headers["Content-Security-Policy"]
+
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+def test_pages_hold_no_secret_of_the_settings(
+    make_client: MakeClient, database: Database, rows: Rows
+) -> None:
+    rows.failed_meeting("m_I_1", "It went wrong.")
+    client = make_client(
+        database_url=database.url.render_as_string(hide_password=False),
+        webex_access_token="a-secret-access-token",
+        webex_webhook_secret="a-secret-to-sign-with",
+    )
+
+    for path in ("/", "/meetings/m_I_1", "/meetings/none", "/readyz", "/metrics"):
+        told = client.get(path).text
+        assert "a-secret" not in told
+        assert str(database.url.database) not in told
+
+
+@pytest.mark.parametrize("meeting_id", ["nope", "%00", "m_I_1%00", "%ff", "a" * 5000])
+def test_an_unknown_meeting_is_told_in_plain_words(
+    client: FlaskClient, rows: Rows, meeting_id: str
+) -> None:
+    rows.meeting("m_I_1")
+
+    answer = client.get(f"/meetings/{meeting_id}")
+
+    assert answer.status_code == 404
+    assert "This meeting is not known here" in answer.text
+
+
+def test_older_leads_through_all_meetings_once(client: FlaskClient, rows: Rows) -> None:
+    started = [NOON - timedelta(hours=number // 2) for number in range(101)]
+    for number, start in enumerate(started):
+        rows.meeting(f"m_I_{number:03d}", start=start if number % 10 else None)
+
+    path, seen, pages = "/", [], 0
+    while path:
+        told = page(client, path)
+        seen += re.findall(r'<th scope="row"[^>]*><a href="/meetings/(m_I_\d+)"', told)
+        older = re.search(r'<a rel="next" href="([^"]+)"', told)
+        path, pages = older[1] if older else "", pages + 1
+
+    assert pages == 3
+    assert sorted(seen) == [f"m_I_{number:03d}" for number in range(101)]
+
+
+@pytest.mark.parametrize("before", ["nope", "%00", ""])
+def test_a_page_after_an_unknown_meeting_is_empty(
+    client: FlaskClient, rows: Rows, before: str
+) -> None:
+    rows.meeting("m_I_1")
+
+    assert "There are no older meetings." in page(client, f"/?before={before}")
+
+
+def test_a_page_loads_itself_again_only_while_work_goes_on(client: FlaskClient, rows: Rows) -> None:
+    rows.complete_meeting("m_I_1", start=NOON)
+    assert REFRESH not in page(client) + page(client, "/meetings/m_I_1")
+
+    waiting = rows.meeting("m_I_2")
+    rows.ingest(waiting, Resource.RECORDINGS)
+
+    assert REFRESH in page(client)
+    assert REFRESH in page(client, "/meetings/m_I_2")
+    assert REFRESH not in page(client, "/meetings/m_I_1")
+
+
+def test_running_work_shows_how_far_it_is(client: FlaskClient, rows: Rows) -> None:
+    meeting = rows.meeting("m_I_1")
+    ingest_id = rows.ingest(meeting, Resource.RECORDINGS, "r1")
+    rows.run(ingest_id, bytes_done=512, bytes_total=2048)
+
+    assert "recording: downloading, 25%" in page(client)
+    assert "512 bytes of 2.0 KiB" in page(client, "/meetings/m_I_1")
+
+
+def test_workers_that_have_stopped_are_noticed(client: FlaskClient, database: Database) -> None:
+    with database.transaction() as session:
+        tick(session, "sweep", now=NOON - timedelta(seconds=2))
+    assert "No worker has looked" not in page(client)
+
+    with database.transaction() as session:
+        tick(session, "sweep", now=NOON - timedelta(minutes=5))
+
+    assert "No worker has looked for work for 5 minutes." in page(client)
+
+
+def test_a_database_that_is_away_is_told_in_plain_words(make_client: MakeClient) -> None:
+    client = make_client(database_url=f"postgresql+psycopg://x@127.0.0.1:{free_port()}/x")
+
+    for path in ("/", "/meetings/m_I_1"):
+        answer = client.get(path)
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "5"
+        assert "The database cannot be reached now" in answer.text
+
+
+def test_tables_have_captions_and_headers(client: FlaskClient, rows: Rows) -> None:
+    rows.complete_meeting("m_I_1", start=NOON)
+
+    for path in ("/", "/meetings/m_I_1"):
+        told = page(client, path)
+        assert told.count("<table") == told.count("<caption") > 0
+        assert "<th>" not in told
+        assert told.count('<html lang="en">') == 1
+
+
+def test_the_templates_are_packaged() -> None:
+    templates = Path(__file__).parents[2] / "app" / "web" / "templates"
+
+    assert {each.suffix for each in templates.iterdir()} == {".html"}
