@@ -51,7 +51,8 @@ class Courier:
         self._queue: deque[Delivery] = deque()
         self._held: list[Delivery] = []
         self._in_flight = 0
-        self.log: list[dict[str, Any]] = []
+        # A simulator that runs for weeks forgets its oldest deliveries.
+        self.log: deque[dict[str, Any]] = deque(maxlen=200_000)
         self._threads = [
             threading.Thread(target=self._run, name=f"courier-{number}", daemon=True)
             for number in range(world.settings.delivery_threads)

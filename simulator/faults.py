@@ -1,6 +1,7 @@
 """Faults: what goes wrong with the next requests, and who asked for what so far."""
 
 import re
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -10,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from simulator.clock import milliseconds_text
 from simulator.world import World
+
+# A simulator that runs for weeks forgets its oldest requests.
+_MOST_NOTED = 200_000
 
 
 class Fault(BaseModel):
@@ -87,7 +91,7 @@ class Ledger:
 
     world: World
     faults: list[Fault] = field(default_factory=list)
-    requests: list[SeenRequest] = field(default_factory=list)
+    requests: deque[SeenRequest] = field(default_factory=lambda: deque(maxlen=_MOST_NOTED))
 
     def note(self, environ: Mapping[str, Any], origin: str) -> SeenRequest:
         seen = SeenRequest(

@@ -33,7 +33,7 @@ class HttpServer(ThreadingMixIn, TCPServer):
         self._open: dict[socket.socket, threading.Thread] = {}
         self._open_lock = threading.Lock()
         self._thread = threading.Thread(
-            target=self.serve_forever, args=(0.05,), name=f"http-{self.port}", daemon=True
+            target=self.serve_forever, args=(0.02,), name=f"http-{self.port}", daemon=True
         )
 
     def start(self) -> None:
