@@ -34,17 +34,21 @@ def test_everything_is_well(make_client: MakeClient, database: Database, broker_
     with database.transaction() as session:
         tick(session, "sweep", now=NOON)
 
-    answer = client.get("/readyz")
+    # The first look at a broker may take longer than a probe waits for it.
+    eventually(lambda: oks(client)["broker"], seconds=15)
 
-    checks = answer.get_json()["checks"]
-    assert answer.status_code == 200
-    assert {name: check["ok"] for name, check in checks.items()} == {
+    assert oks(client) == {
         "events": True,
         "broker": True,
         "disk": True,
         "due_work": True,
         "last_sweep": True,
     }
+
+
+def test_the_disk_is_told_against_its_reserve(client: FlaskClient) -> None:
+    checks = client.get("/readyz").get_json()["checks"]
+
     assert checks["disk"]["free_bytes"] > checks["disk"]["reserve_bytes"] == 1
 
 
@@ -143,6 +147,13 @@ def test_a_fresh_answer_is_given_again_and_a_stale_one_is_not() -> None:
 
     assert (fresh.answer(), fresh.answer()) == (0, 0)
     assert (stale.answer(), stale.answer()) == (1, 2)
+
+
+def oks(client: FlaskClient) -> dict[str, bool]:
+    """Which checks of a ready service are well."""
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    return {name: check["ok"] for name, check in answer.get_json()["checks"].items()}
 
 
 @contextmanager
