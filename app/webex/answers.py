@@ -1,6 +1,7 @@
 """What Webex's answers mean: one status, one error."""
 
 import email.utils
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,17 +21,19 @@ from app.errors import (
 DEFAULT_RETRY_AFTER_SECONDS = 5.0
 _LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
 _LATER = {408, 423, 425, 500, 502, 503, 504}
+_UNTOLD = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\bBearer\s+\S+", re.IGNORECASE)
 
 
 def raise_for_answer(response: requests.Response, now: datetime) -> None:
     """Raise the WebexError that a status stands for; nothing for 2xx.
 
-    The text is Webex's ``message`` (never its HTML, never the request's address).
+    The text is Webex's ``message`` as one line, without any address or token it may repeat;
+    never its HTML, never the request's address.
     """
     status = response.status_code
     if 200 <= status < 300:
         return
-    told = {"status": status, "tracking_id": response.headers.get("trackingId", "")}
+    told = {"status": status, "tracking_id": _plain(response.headers.get("trackingId", ""))}
     text = f"Webex answered {status}: {_message(response)}"
     if status == 429:
         seconds = retry_after_seconds(response.headers.get("Retry-After"), now)
@@ -66,18 +69,25 @@ def retry_after_seconds(header: str | None, now: datetime) -> float:
 
 def read_json(response: requests.Response) -> dict[str, Any]:
     """The JSON object of an answer; AnswerUnreadable for anything else."""
-    try:
-        value = response.json()
-    except ValueError:
-        value = None
+    value = _json(response)
     if not isinstance(value, dict):
         raise AnswerUnreadable("Webex's answer is not a JSON object", status=response.status_code)
     return value
 
 
 def _message(response: requests.Response) -> str:
+    body = _json(response)
+    message = body.get("message") if isinstance(body, dict) else None
+    return _plain(str(message or response.reason or "without a reason"))
+
+
+def _json(response: requests.Response) -> Any:
     try:
-        message = response.json()["message"]
-    except (ValueError, KeyError, TypeError):
-        return response.reason or "without a reason"
-    return str(message)[:300]
+        return response.json()
+    except (ValueError, RecursionError):
+        return None
+
+
+def _plain(text: str) -> str:
+    text = _UNTOLD.sub("…", text)
+    return "".join(char if char.isprintable() else " " for char in text)[:300]

@@ -1,6 +1,7 @@
 """Requests to the Webex API: one token, one base address, pages followed to their end."""
 
 import copy
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, Self
@@ -20,6 +21,7 @@ _MOST_PAGES = 1000
 _TIMEOUT_SECONDS = (5, 20)
 _PATIENCE_SECONDS = 5
 _MOST_TEXT_BYTES = 64 * 1024**2
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class Gate(Protocol):
@@ -35,8 +37,9 @@ class Gate(Protocol):
 class WebexClient:
     """Asks the Webex API as one account; the token goes to ``api_url`` and nowhere else.
 
-    Raises the WebexErrors of ``app.errors``. GETs that got no answer, or 502, 503 or 504, are
-    tried three times within two seconds; every longer wait is the caller's to write down.
+    Raises the WebexErrors of ``app.errors``. GETs that got no answer, or were told "later" (408,
+    423, 425, 5xx), are tried three times within two seconds; every longer wait is the caller's
+    to write down.
     """
 
     def __init__(
@@ -99,7 +102,7 @@ class WebexClient:
             return None
         # Webex once sent `max=null` in the next address (seen by the Python SDK).
         url = str(url).replace("max=null", f"max={PAGE_SIZE}")
-        if urlsplit(url)[:2] != urlsplit(self.api_url)[:2]:
+        if _origin(url) != _origin(self.api_url):
             raise AnswerUnreadable("Webex's list goes on at another host; it was not followed")
         if url in seen:
             raise AnswerUnreadable("Webex's list goes round in a circle")
@@ -168,8 +171,21 @@ class WebexClient:
         token = self._token()
         if not token:
             raise TokenRefused("no access token is set: set WEBEX_ACCESS_TOKEN")
+        if not _TOKEN.fullmatch(token):
+            # requests would tell the token in its error.
+            raise TokenRefused(
+                "the access token has characters that no token has: set WEBEX_ACCESS_TOKEN again"
+            )
         request.headers["Authorization"] = f"Bearer {token}"
         return request
+
+
+def _origin(url: str) -> tuple[str, str] | None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    return parts.scheme, parts.netloc
 
 
 def _is_partial(item: dict[str, Any]) -> bool:

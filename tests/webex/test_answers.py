@@ -1,0 +1,122 @@
+"""What Webex's refusals mean: which error, which words, how long to wait."""
+
+from datetime import timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.errors import (
+    Forbidden,
+    Gone,
+    NotFound,
+    RateLimited,
+    TokenRefused,
+    WebexError,
+    WebexUnavailable,
+)
+from app.webex.answers import retry_after_seconds
+from app.webex.client import WebexClient
+from simulator import Simulator
+from tests.webex.conftest import NOW, MakeClient
+from tests.webex.host import Answer, Host
+
+HTML = b"<!DOCTYPE html><html><body>Something went wrong</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "code"),
+    [
+        (400, WebexError, "webex"),
+        (401, TokenRefused, "token_refused"),
+        (403, Forbidden, "no_permission"),
+        (404, NotFound, "not_found"),
+        (408, WebexUnavailable, "webex_unavailable"),
+        (409, WebexError, "webex"),
+        (410, Gone, "gone"),
+        (423, WebexUnavailable, "webex_unavailable"),
+        (425, WebexUnavailable, "webex_unavailable"),
+        (429, RateLimited, "rate_limited"),
+        (500, WebexUnavailable, "webex_unavailable"),
+        (502, WebexUnavailable, "webex_unavailable"),
+        (503, WebexUnavailable, "webex_unavailable"),
+        (504, WebexUnavailable, "webex_unavailable"),
+    ],
+)
+def test_each_status_is_an_error_of_its_own(
+    simulator: Simulator, client: WebexClient, status: int, kind: type[WebexError], code: str
+) -> None:
+    simulator.control.add_fault(status=status, body={"message": "No, not now."}, times=3)
+
+    with pytest.raises(kind) as raised:
+        client.get("/people/me")
+
+    assert type(raised.value) is kind
+    assert (raised.value.status, raised.value.code) == (status, code)
+    assert raised.value.tracking_id == "ROUTERGW_simulated-fault"
+    assert str(raised.value) == f"Webex answered {status}: No, not now."
+
+
+@pytest.mark.parametrize("body", [HTML, b"", b"{", b"[" * 9999, b'{"message": null}', b"\xff"])
+def test_an_error_without_a_message_shows_no_html(make_client: MakeClient, body: bytes) -> None:
+    with Host(Answer(404, body=body)) as host, pytest.raises(NotFound) as raised:
+        make_client(host.url).get("/x")
+
+    assert "<" not in str(raised.value)
+    assert str(raised.value).startswith("Webex answered 404: ")
+
+
+def test_webexs_message_is_told_as_one_line_of_text(make_client: MakeClient) -> None:
+    message = b'{"message": "first\\nsecond\\u0000 \\ud83d ' + b"x" * 1000 + b'"}'
+    with Host(Answer(400, body=message)) as host, pytest.raises(WebexError) as raised:
+        make_client(host.url).get("/x")
+
+    text = str(raised.value)
+    assert text.isprintable()
+    assert text.encode()
+    assert len(text) < 400
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7),
+        (" 30 ", 30),
+        ("0", 1),
+        ("-5", 5),
+        ("3600", 3600),
+        ("9" * 400, 24 * 3600),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90),
+        (format_datetime(NOW - timedelta(days=1), usegmt=True), 1),
+        ("rand(30),add(30)", 5),
+        ("soon", 5),
+        ("", 5),
+        (None, 5),
+    ],
+)
+def test_a_429_says_how_long_to_wait_and_closes_the_gate(
+    make_client: MakeClient, header: str | None, seconds: float
+) -> None:
+    headers = {"Content-Type": "text/html"} | ({} if header is None else {"Retry-After": header})
+    with Host(Answer(429, headers, HTML)) as host:
+        client = make_client(host.url)
+
+        with pytest.raises(RateLimited) as told:
+            client.get("/x")
+        with pytest.raises(RateLimited, match="our own") as closed:
+            client.get("/x")
+
+    assert told.value.retry_after_seconds == pytest.approx(seconds)
+    assert "<" not in str(told.value)
+    assert len(host.requests) == 1
+    assert closed.value.retry_after_seconds == pytest.approx(seconds, abs=1.1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(max_size=40)
+    | st.from_regex(r"\A[A-Z][a-z]{2}, \d{1,2} [A-Z][a-z]{2} \d{1,5} \d\d:\d\d:\d\d [+-]\d{1,20}\Z")
+)
+def test_no_retry_after_is_ever_an_error(header: str) -> None:
+    assert 1 <= retry_after_seconds(header, NOW) <= 24 * 3600
