@@ -208,8 +208,6 @@ def _waiting(wait: Wait) -> dict[str, Any]:
         values["looks"] = Ingest.looks + 1
     if wait.counts:
         values |= {"lost": 0, "tries": Ingest.tries + 1 if wait.error_code else 0}
-    if wait.grown_at:
-        values["grown_at"] = wait.grown_at
     return values
 
 

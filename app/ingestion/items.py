@@ -23,7 +23,7 @@ def follow_items(work: Work, found: Sequence[str]) -> Outcome:
     recording makes several, so finding one is no reason to stop looking.
     """
     bench, now = work.bench, work.bench.clock()
-    grown = _open_new(work, found)
+    _open_new(work, found)
     with bench.database.reading() as session:
         items = [
             item
@@ -32,21 +32,22 @@ def follow_items(work: Work, found: Sequence[str]) -> Outcome:
         ]
     if not items:
         return decide(NothingYet(), work.ingest, bench.pace, now)
-    grown_at = now if grown else work.ingest.grown_at or now
+    # An event may have opened an item before the list was looked at: that is growth as well.
+    grown_at = max(item.opened_at for item in items)
     settled_at = grown_at + timedelta(seconds=bench.pace.settle_seconds)
     if now < settled_at:
-        return Wait(settled_at, Reason.SETTLING, grown_at=grown_at)
+        return Wait(settled_at, Reason.SETTLING)
     return _when_settled(work, items)
 
 
-def _open_new(work: Work, found: Sequence[str]) -> bool:
+def _open_new(work: Work, found: Sequence[str]) -> None:
     now = work.bench.clock()
     patience = max(
         patience_until(work.meeting, work.bench.pace, now), now + work.bench.pace.give_up
     )
     with work.bench.database.transaction() as session:
         heartbeat(session, work.lease, now=now)
-        new = [
+        for resource_id in found:
             open_ingest(
                 session,
                 work.meeting,
@@ -57,9 +58,6 @@ def _open_new(work: Work, found: Sequence[str]) -> bool:
                 priority=Priority(work.ingest.priority),
                 now=now,
             )
-            for resource_id in found
-        ]
-    return any(new)
 
 
 def _when_settled(work: Work, items: Sequence[Ingest]) -> Outcome:

@@ -42,7 +42,6 @@ class Wait:
     error_code: str | None = None
     error: str | None = None
     counts: bool = True
-    grown_at: datetime | None = None
 
 
 Outcome = Done | Absent | Failed | Wait

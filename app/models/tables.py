@@ -112,7 +112,7 @@ class Ingest(SQLModel, table=True):
     ``lost`` counts attempts whose worker vanished. ``looks`` counts looks that found nothing,
     ``tries`` errors in a row. ``woken`` asks a running attempt to look once more.
     ``patience_until`` is when something that has not appeared becomes absent.
-    ``grown_at`` is when a list last grew. ``stage``, ``bytes_*`` and ``validator`` say
+    ``stage``, ``bytes_*`` and ``validator`` say
     where a transfer can go on, ``publishing_sha256`` which file was about to get its name.
     """
 
@@ -159,7 +159,6 @@ class Ingest(SQLModel, table=True):
     heartbeat_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     opened_at: datetime = Field(sa_type=UtcDateTime)
     patience_until: datetime = Field(sa_type=UtcDateTime)
-    grown_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     woken: bool = False
     bytes_done: int = Field(default=0, sa_type=BigInteger)
     bytes_total: int | None = Field(default=None, sa_type=BigInteger)

@@ -149,7 +149,6 @@ def _create_ingest() -> None:
         sa.Column("heartbeat_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("patience_until", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("grown_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("woken", sa.Boolean(), nullable=False),
         sa.Column("bytes_done", sa.BigInteger(), nullable=False),
         sa.Column("bytes_total", sa.BigInteger(), nullable=True),

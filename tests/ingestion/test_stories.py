@@ -1,0 +1,255 @@
+"""Stories of one meeting, in simulated hours: late, doubled, reordered, missing, prevented."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlmodel import col
+
+from app.db.engine import Database
+from app.ingestion.commands import request_meetings, resolve_instances
+from app.models.tables import Participant, Snippet
+from simulator import Settings as SimulatorSettings
+from tests.ingestion.archives import differences, manifest_of
+from tests.stage import Stage, staged
+
+INSTANCE = "501e995485e2460bb129410116757b13_I_194316955237236650"
+RECORDING = "724a81a697201039a976005056819cde"
+TRANSCRIPT = "a5038f0b-320a-456f-a51f-7541eeb0eae5_M_501e995485e2460bb129410116757b13"
+
+
+@pytest.fixture
+def odd_stage(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    database: Database,
+    broker_url: str,
+) -> Iterator[Stage]:
+    """A stage whose simulator has the settings of the test's parameter."""
+    url = database.url.render_as_string(hide_password=False)
+    told = SimulatorSettings.model_validate(request.param)
+    with staged(tmp_path, url, broker_url, simulator_settings=told) as stage:
+        yield stage
+
+
+def with_simulator(**settings: Any) -> pytest.MarkDecorator:
+    """Let `odd_stage` have such a simulator."""
+    return pytest.mark.parametrize("odd_stage", [settings], indirect=True, ids=[""])
+
+
+def held(stage: Stage, **order: Any) -> str:
+    """Hold a meeting, let its end be announced and let it be ingested; its id."""
+    meeting_id: str = stage.hold_meeting(**order)["meeting_id"]
+    stage.advance(15)
+    stage.live_until_complete(meeting_id)
+    return meeting_id
+
+
+def media_requests(stage: Stage) -> int:
+    """How many transfers there were."""
+    return sum(each["origin"] == "media" for each in stage.control.requests())
+
+
+@with_simulator(copies=10, shuffle=True, random_seed=7)
+def test_ten_copies_of_every_event_in_any_order_make_one_of_each_file(odd_stage: Stage) -> None:
+    meeting_id = odd_stage.hold_meeting(recordings=2, transcripts=2)["meeting_id"]
+    odd_stage.advance(250)
+    odd_stage.control.release_webhooks()
+    odd_stage.live_until_complete(meeting_id)
+    odd_stage.live(hours=3)
+
+    assert differences(odd_stage, meeting_id) == []
+    assert media_requests(odd_stage) == 4, "two videos and two audios, each transferred once"
+    kinds = [file["kind"] for file in manifest_of(odd_stage, meeting_id)["files"]]
+    assert sorted(kinds) == sorted(
+        ["meeting", "participants", *["recording", "video", "audio"] * 2]
+        + ["vtt", "txt", "snippets"] * 2
+    )
+
+
+@with_simulator(profile="guide")
+def test_the_few_fields_of_the_guides_samples_are_enough(odd_stage: Stage) -> None:
+    meeting_id = held(
+        odd_stage,
+        meeting_id=INSTANCE,
+        recordings=[{"id": RECORDING}],
+        transcripts=[{"id": TRANSCRIPT}],
+    )
+
+    assert differences(odd_stage, meeting_id) == []
+    manifest = manifest_of(odd_stage, meeting_id)
+    assert manifest["meeting_id"] == INSTANCE
+    assert f"recordings/{RECORDING}.mp4" in [file["path"] for file in manifest["files"]]
+    assert f"transcripts/{TRANSCRIPT}.snippets.json" in [file["path"] for file in manifest["files"]]
+
+
+@with_simulator(page_size_cap=1, empty_page_with_next=True, max_null_in_next=True)
+def test_lists_are_read_to_their_end_through_small_and_empty_pages(odd_stage: Stage) -> None:
+    meeting_id = held(odd_stage, recordings=4, transcripts=3, participant_count=5)
+
+    assert differences(odd_stage, meeting_id) == []
+    people = json.loads((odd_stage.place(meeting_id) / "participants.json").read_text())
+    assert len(people["items"]) == 5
+
+
+def test_nothing_is_fetched_before_it_is_there_and_every_look_names_its_window(
+    stage: Stage,
+) -> None:
+    held(stage, recordings=2)
+
+    looks = stage.asked("/v1/recordings")
+    lists = [each for each in looks if each["path"] == "/v1/recordings"]
+    assert len(lists) >= 3, "an empty look, the one that found them, the one that settled them"
+    assert all("from=" in each["query"] and "to=" in each["query"] for each in lists)
+
+
+def test_participants_are_asked_for_again_until_everybodys_times_are_known(stage: Stage) -> None:
+    meeting_id = held(stage, participant_count=3)
+
+    assert len(stage.asked("/v1/meetingParticipants")) >= 2
+    people = json.loads((stage.place(meeting_id) / "participants.json").read_text())["items"]
+    assert all(not each["leftTime"].startswith("1970") for each in people)
+
+
+def test_snippets_have_milliseconds_and_are_joined_to_participants_by_email(stage: Stage) -> None:
+    meeting_id = held(stage, participant_count=3)
+
+    with stage.bench.database.reading() as session:
+        snippets = list(session.scalars(select(Snippet).order_by(col(Snippet.position))))
+        people = {each.id: each for each in session.scalars(select(Participant))}
+    assert len(snippets) == stage.control.truth(meeting_id)["snippets"][snippets[0].transcript_id]
+    starts = [snippet.offset_milliseconds for snippet in snippets]
+    assert starts == sorted(starts, key=lambda start: start or 0)
+    assert starts[-1] is not None
+    assert starts[-1] > 1000
+    for snippet in snippets:
+        speaker = people.get(snippet.participant_row_id)
+        assert (speaker.email if speaker else None) == snippet.person_email
+
+
+def test_what_was_not_recorded_becomes_absent_with_a_reason_after_two_days(stage: Stage) -> None:
+    meeting_id = held(stage, recordings=0, transcripts=0)
+
+    states = stage.states(meeting_id)
+    assert states["recordings"] == ("absent", "not_available")
+    assert states["meetingTranscripts"] == ("absent", "not_available")
+    meeting = stage.meeting(meeting_id)
+    assert meeting.end_at is not None
+    waited = (stage.now - meeting.end_at).total_seconds()
+    assert 48 * 3600 <= waited <= 50 * 3600
+    assert manifest_of(stage, meeting_id)["complete"] is True
+    assert len(stage.asked("/v1/meetingTranscripts")) < 90, "looks grow rarer, up to an hour"
+
+
+def test_a_recording_that_comes_after_all_hope_is_still_fetched(stage: Stage) -> None:
+    meeting_id = held(stage, recordings=0, transcripts=0)
+    stage.control.add_recording(meeting_id, delay_seconds=0, webhook_delay_seconds=5)
+    stage.advance(10)
+    stage.work()
+
+    assert stage.states(meeting_id)["recordings"][0] != "absent"
+    stage.live_until_complete(meeting_id)
+    assert differences(stage, meeting_id) == []
+    assert stage.states(meeting_id)["recordings"] == ("done", None)
+
+
+def test_a_recording_that_follows_a_finished_one_is_fetched_as_well(stage: Stage) -> None:
+    meeting_id = held(stage, recordings=1)
+    before = media_requests(stage)
+    stage.control.add_recording(meeting_id, delay_seconds=0, webhook_delay_seconds=5)
+    stage.advance(10)
+    stage.work()
+    assert stage.meeting(meeting_id).completed_at is None
+
+    stage.live_until_complete(meeting_id)
+
+    assert differences(stage, meeting_id) == []
+    assert media_requests(stage) == before + 2, "the first recording is not transferred again"
+
+
+def test_a_prevented_download_is_told_and_holds_nothing_back(stage: Stage) -> None:
+    meeting_id = held(stage, recordings=[{"prevent_download": True}, {}], transcripts=1)
+
+    states = stage.states(meeting_id)
+    reasons = sorted(str(states[name]) for name in states if name.startswith("recordings/"))
+    assert reasons == ["('absent', 'download_prevented')", "('done', None)"]
+    assert states["recordings"] == ("done", None)
+
+
+def test_a_recordings_event_alone_is_enough_for_an_unknown_meeting(stage: Stage) -> None:
+    meeting_id = stage.hold_meeting(webhooks=False, recordings=[{"id": RECORDING}])["meeting_id"]
+    stage.advance(3600)
+    stage.control.send_event(resource="recordings", event="created", data={"id": RECORDING})
+    stage.control.settle()
+
+    stage.live_until_complete(meeting_id)
+
+    assert differences(stage, meeting_id) == []
+    assert stage.meeting(meeting_id).title == "Weekly sync"
+
+
+def test_a_transcripts_event_alone_is_enough_for_an_unknown_meeting(stage: Stage) -> None:
+    meeting_id = stage.hold_meeting(webhooks=False, transcripts=[{"id": TRANSCRIPT}])["meeting_id"]
+    stage.advance(3600)
+    stage.control.send_event(
+        resource="meetingTranscripts", event="created", data={"id": TRANSCRIPT}
+    )
+    stage.control.settle()
+
+    stage.live_until_complete(meeting_id)
+
+    assert differences(stage, meeting_id) == []
+
+
+def test_an_event_about_a_recording_that_webex_does_not_know_yet_is_looked_at_again(
+    stage: Stage,
+) -> None:
+    meeting_id = stage.hold_meeting(webhooks=False, recordings=[{"id": RECORDING}])["meeting_id"]
+    stage.control.send_event(resource="recordings", event="created", data={"id": RECORDING})
+    stage.control.settle()
+    stage.work()
+
+    stage.live(hours=1)
+
+    assert stage.states(meeting_id)[f"recordings/{RECORDING}"] == ("done", None)
+
+
+def test_a_meeting_without_any_webhook_is_ingested_on_request_by_any_of_its_ids(
+    stage: Stage,
+) -> None:
+    meeting = stage.hold_meeting(webhooks=False)
+    stage.advance(3600)
+
+    for name in ("meeting_id", "series_id", "scheduled_id"):
+        assert resolve_instances(stage.bench, meeting[name]) == [meeting["meeting_id"]]
+    request_meetings(stage.bench, [meeting["meeting_id"]])
+    stage.live_until_complete(meeting["meeting_id"])
+
+    assert differences(stage, meeting["meeting_id"]) == []
+
+
+def test_an_old_meeting_needs_only_two_looks_to_be_absent(stage: Stage) -> None:
+    meeting_id = stage.hold_meeting(
+        webhooks=False,
+        recordings=0,
+        transcripts=0,
+        start="2026-02-10T10:00:00Z",
+        end="2026-02-10T11:00:00Z",
+    )["meeting_id"]
+
+    request_meetings(stage.bench, [meeting_id])
+    stage.live(minutes=5)
+
+    assert stage.states(meeting_id)["recordings"] == ("absent", "not_available")
+    assert stage.meeting(meeting_id).completed_at is not None
+
+
+def test_calendar_events_and_unknown_ones_are_kept_and_change_nothing(stage: Stage) -> None:
+    for resource, event in (("meetings", "created"), ("telephony_calls", "created")):
+        stage.control.send_event(resource=resource, event=event, data={"id": "abc"})
+    stage.control.settle()
+
+    assert stage.work() == 0
