@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from app.errors import LinkRefused
 
 _HOST = re.compile(r"\.?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?", re.I)
+_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +22,7 @@ class Destination:
 def check_allowed(entry: str) -> None:
     """Raise ValueError unless ``entry`` can stand in ``DOWNLOAD_HOSTS``."""
     if "://" in entry:
-        parts = urlsplit(entry)
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.path not in ("", "/")
-        ):
+        if not _is_origin(entry):
             raise ValueError("an origin must look like http://127.0.0.1:8801")
     elif not _HOST.fullmatch(entry):
         raise ValueError(
@@ -36,8 +32,9 @@ def check_allowed(entry: str) -> None:
 
 def check_link(link: str, allowed: tuple[str, ...]) -> Destination:
     """Return where a link leads; LinkRefused, without the link, if it must not be followed."""
-    if "\\" in link or any(ord(char) <= 32 or ord(char) == 127 for char in link):
-        raise LinkRefused("a download link with spaces, backslashes or control characters")
+    # What is not ASCII may be another host for us than for the resolver.
+    if "\\" in link or not all(32 < ord(char) < 127 for char in link):
+        raise LinkRefused("a download link with characters that no link has")
     try:
         parts = urlsplit(link)
         host, port = (parts.hostname or "").casefold(), parts.port
@@ -45,20 +42,41 @@ def check_link(link: str, allowed: tuple[str, ...]) -> Destination:
         raise LinkRefused("a download link that is not a URL") from None
     if parts.username is not None or parts.password is not None or not host:
         raise LinkRefused("a download link with a user name, or without a host")
-    origin = (parts.scheme, host, port or {"http": 80, "https": 443}.get(parts.scheme))
+    if port is None:
+        port = {"http": 80, "https": 443}.get(parts.scheme)
+    origin = (parts.scheme, host, port)
     if origin in _origins(allowed):
         return Destination(host, listed=True)
-    if parts.scheme != "https" or port not in (None, 443):
+    if parts.scheme != "https" or port != 443:
         raise LinkRefused(f"a download link to {host} that is not https on port 443")
-    if not any(_matches(host, entry) for entry in allowed if "://" not in entry):
+    suffixes = [entry for entry in allowed if "://" not in entry]
+    if not _NAME.fullmatch(host) or not any(_matches(host, entry) for entry in suffixes):
         raise LinkRefused(f"a download link to {host}, which DOWNLOAD_HOSTS does not list")
     return Destination(host, listed=False)
 
 
 def check_peer(address: str, destination: Destination) -> None:
     """Raise LinkRefused when a listed name leads to an address of a private network."""
-    if not destination.listed and not ipaddress.ip_address(address.partition("%")[0]).is_global:
+    if not destination.listed and not _is_public(address):
         raise LinkRefused(f"{destination.host} leads to an address of a private network")
+
+
+def _is_origin(entry: str) -> bool:
+    try:
+        parts = urlsplit(entry)
+        port = parts.port
+    except ValueError:
+        return False
+    bare = f"{parts.scheme}://{parts.netloc}".casefold() == entry.casefold().removesuffix("/")
+    named = bool(parts.hostname) and parts.username is None and port != 0
+    return parts.scheme in ("http", "https") and bare and named
+
+
+def _is_public(address: str) -> bool:
+    peer = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped is not None:
+        peer = peer.ipv4_mapped
+    return peer.is_global and not peer.is_multicast
 
 
 def _origins(allowed: tuple[str, ...]) -> set[tuple[str, str, int | None]]:

@@ -3,7 +3,7 @@
 import re
 import string
 import unicodedata
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from app.models.words import Kind
@@ -41,10 +41,10 @@ def check_template(template: str) -> None:
         raise ValueError(f"has an unknown field {sorted(unknown)[0]!r}; allowed are {allowed}")
     if "meeting_id" not in fields:
         raise ValueError("must contain {meeting_id}, or two meetings would share a folder")
-    parts = template.split("/")
-    if template.startswith("/") or ".." in parts or "" in parts or "\\" in template:
+    parts = _tried(template).split("/")
+    if ".." in parts or "" in parts or "\\" in template:
         raise ValueError("must be a relative path without empty parts and without '..'")
-    if "{meeting_id}" not in parts[-1]:
+    if "{meeting_id}" not in template.split("/")[-1]:
         raise ValueError(
             "must have {meeting_id} in its last part, or folders would stand in folders"
         )
@@ -61,6 +61,20 @@ def meeting_folder(
         host=safe_text(host),
         title=safe_text(title),
     )
+
+
+def _tried(template: str) -> str:
+    try:
+        return meeting_folder(
+            template,
+            meeting_id="meeting",
+            start=datetime(2021, 5, 14, 20, 25, 19, tzinfo=UTC),
+            site="site",
+            host="host",
+            title="title",
+        )
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(f"cannot be filled in: {error}") from None
 
 
 def recording_path(recording_id: str, kind: Kind, media_format: str | None = None) -> str:
