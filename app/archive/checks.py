@@ -19,7 +19,7 @@ def check_file(path: Path, kind: Kind, suffix: str) -> None:
         start = file.read(512)
     if not start:
         raise MediaBroken("the file is empty")
-    if kind in (Kind.VIDEO, Kind.AUDIO) and start.lstrip()[:1] in (b"<", b"{"):
+    if kind in (Kind.VIDEO, Kind.AUDIO) and is_text(start):
         raise MediaBroken("a web page or an error message came instead of media")
     if kind is Kind.VIDEO and suffix == ".mp4":
         check_mp4(path)
@@ -27,6 +27,11 @@ def check_file(path: Path, kind: Kind, suffix: str) -> None:
         raise MediaBroken("the audio file does not start like an MP3")
     elif kind is Kind.VTT:
         check_vtt(path)
+
+
+def is_text(start: bytes) -> bool:
+    """Whether a file that should be media starts like HTML, XML or JSON."""
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"<", b"{")
 
 
 def _is_mp3(start: bytes) -> bool:

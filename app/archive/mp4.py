@@ -9,7 +9,7 @@ _LONGEST_WALK = 100_000
 
 
 def check_mp4(path: Path) -> None:
-    """Raise MediaBroken unless the boxes end exactly at the end of the file, movie data included.
+    """Raise MediaBroken unless the boxes end exactly at the end of the file, media data included.
 
     Reads a few bytes of each box, whatever the size of the file (ISO/IEC 14496-12, 4.2).
     """
@@ -25,7 +25,7 @@ def check_mp4(path: Path) -> None:
             offset += length
     if offset != size:
         raise MediaBroken("the MP4's boxes do not end with the file")
-    if missing := {b"ftyp", b"moov"} - kinds:
+    if missing := {b"ftyp", b"moov", b"mdat"} - kinds:
         name = sorted(missing)[0].decode()
         raise MediaBroken(f"the MP4 has no {name!r} box, so no player could open it")
 
@@ -39,7 +39,8 @@ def _box(descriptor: int, offset: int, size: int) -> tuple[bytes, int]:
         length, smallest = int.from_bytes(header[8:16], "big"), 16
     elif length == 0:
         length = size - offset
-    if length < smallest or not kind.isascii():
+    # Zeros, as a crash may leave them at the end of a file, would read as a box up to the end.
+    if length < smallest or not all(32 <= byte < 127 for byte in kind):
         raise MediaBroken(f"the MP4 has a broken box at byte {offset:,}")
     if offset + length > size:
         raise MediaBroken(

@@ -44,14 +44,14 @@ class Part:
         """Copy what an earlier attempt had surely written, then remove its file.
 
         An overtaken worker that still lives writes on into the removed file, and harms nobody.
+        Where the copy fails, for want of space perhaps, the earlier file is what remains.
         """
-        with earlier.open("rb", buffering=0) as source:
-            while self.size < trusted_bytes:
-                piece = source.read(min(_COPY_BYTES, trusted_bytes - self.size))
-                if not piece:
-                    break
-                self.write(piece)
-        self.sync()
+        try:
+            self._copy(earlier, trusted_bytes)
+            self.sync()
+        except BaseException:
+            self.path.unlink(missing_ok=True)
+            raise
         earlier.unlink(missing_ok=True)
 
     def write(self, piece: bytes) -> None:
@@ -83,6 +83,14 @@ class Part:
     def sha256(self) -> str:
         """The checksum of what is written, in hexadecimal."""
         return self._hash.hexdigest()
+
+    def _copy(self, earlier: Path, wanted_bytes: int) -> None:
+        with earlier.open("rb", buffering=0) as source:
+            while self.size < wanted_bytes:
+                piece = source.read(min(_COPY_BYTES, wanted_bytes - self.size))
+                if not piece:
+                    break
+                self.write(piece)
 
 
 def _disk_full(error: OSError) -> OSError | DiskFull:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -69,7 +70,8 @@ class Archive:
     def remove_parts(self, folder: str, *, ingest_id: int) -> None:
         """Remove all part files of an ingest that has ended."""
         for part in (self.root / folder).glob(f"*/.*.{ingest_id}-*.part"):
-            part.unlink(missing_ok=True)
+            if re.search(rf"\.{ingest_id}-\d+\.part$", part.name):
+                part.unlink(missing_ok=True)
 
     def publish(self, part: Part, folder: str, path: str, kind: Kind) -> Stored:
         """Check a written part and give it its name; raises MediaBroken.
@@ -109,8 +111,12 @@ class Archive:
 
 
 def to_json(value: Any) -> bytes:
-    """JSON as it stands in the archive: UTF-8, readable, ended by a line break."""
-    return (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
+    """JSON as it stands in the archive: UTF-8, readable, ended by a line break.
+
+    Half of a surrogate pair, which UTF-8 does not have, is written as its JSON escape.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    return text.encode(errors="backslashreplace")
 
 
 def _write_whole(place: Path, content: bytes, check: Any) -> None:

@@ -93,6 +93,15 @@ def _translated_errors() -> Iterator[None]:
 
 _UNAVAILABLE = {"OperationalError", "InterfaceError"}
 
+# A lost network must not hold a worker for minutes, as TCP would by itself.
+_POSTGRES_PATIENCE = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 3,
+    "keepalives_count": 3,
+}
+
 
 def _create_engine(url: URL) -> Engine:
     if url.get_backend_name() != "sqlite":
@@ -101,7 +110,7 @@ def _create_engine(url: URL) -> Engine:
             pool_pre_ping=True,
             pool_timeout=BUSY_SECONDS,
             hide_parameters=True,
-            connect_args={"connect_timeout": 3},
+            connect_args=_POSTGRES_PATIENCE,
         )
     engine = create_engine(
         url,

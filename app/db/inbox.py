@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -87,10 +87,3 @@ def postpone_event(session: Session, event: WebhookEvent, *, seconds: float, now
         .where(col(WebhookEvent.id) == event.id, col(WebhookEvent.outcome).is_(None))
         .values(tries=WebhookEvent.tries + 1, next_attempt_at=now + timedelta(seconds=seconds))
     )
-
-
-def count_events(session: Session) -> dict[str, int]:
-    """How many events there are of each outcome; ``new`` are those not worked through."""
-    outcome = func.coalesce(col(WebhookEvent.outcome), "new")
-    rows = session.execute(select(outcome, func.count()).group_by(outcome))
-    return dict(rows.tuples().all())

@@ -260,12 +260,6 @@ def ingests_of(session: Session, meeting_row_id: int) -> list[Ingest]:
     )
 
 
-def count_states(session: Session) -> dict[str, int]:
-    """How many rows there are in each state."""
-    rows = session.execute(select(col(Ingest.state), func.count()).group_by(col(Ingest.state)))
-    return dict(rows.tuples().all())
-
-
 def oldest_due_at(session: Session, *, now: datetime) -> datetime | None:
     """Since when the longest waiting due row has been due."""
     return session.scalar(

@@ -36,6 +36,9 @@ class WriterLock:
         try:
             self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             self._take_file(deadline)
+        except OSError as error:
+            self._let_go()
+            raise DatabaseUnavailable(f"no lock beside the database: {error.strerror}") from error
         except BaseException:
             self._let_go()
             raise

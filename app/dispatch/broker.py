@@ -71,7 +71,9 @@ class Broker:
         """How many messages wait in a queue; None if the broker does not answer."""
         try:
             with self._app.connection_for_write() as connection:
-                connection.ensure_connection(max_retries=1, timeout=1)
+                connection.ensure_connection(
+                    max_retries=1, interval_start=0, interval_step=0, timeout=1
+                )
                 return int(connection.default_channel.queue_declare(queue, passive=True)[1])
         except ChannelError:
             return 0
