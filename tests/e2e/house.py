@@ -142,7 +142,10 @@ class House:
 
 @contextmanager
 def house(
-    folder: Path, *, simulator_settings: Mapping[str, Any] | None = None, **environment: str
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    simulator_settings: Mapping[str, Any] | None = None,
 ) -> Iterator[House]:
     """An installation with nothing running yet; settings are added to the usual ones."""
     told = SimulatorSettings.model_validate({"timeline": TIMELINE} | dict(simulator_settings or {}))
@@ -155,7 +158,7 @@ def house(
             "WEBEX_WEBHOOK_SECRET": SECRET,
             "DOWNLOAD_HOSTS": simulator.media_url,
             "PUBLIC_URL": built.address,
-            **environment,
+            **(environment or {}),
         }
         yield built
 

@@ -25,7 +25,7 @@ def test_postgres_and_a_shared_broker_run_the_same_road(
     tmp_path: Path, postgres_url: str, broker_url: str, pools: dict[str, str]
 ) -> None:
     told = {"DATABASE_URL": postgres_url, "CELERY_BROKER_URL": broker_url}
-    with house(tmp_path, **told) as home:
+    with house(tmp_path, told) as home:
         home.command("migrate")
         with home.scaled_out(pools):
             meetings = hold(home, 3)
@@ -40,7 +40,7 @@ def test_nothing_is_lost_when_the_broker_is_flushed_in_the_middle(
 ) -> None:
     valkey.flush()
     told = {"DATABASE_URL": postgres_url, "CELERY_BROKER_URL": valkey.url}
-    with house(tmp_path, **told) as home:
+    with house(tmp_path, told) as home:
         home.command("migrate")
         with home.scaled_out(THREADS):
             meetings = hold(home, 4)
@@ -65,5 +65,5 @@ def test_a_process_on_an_unmigrated_database_says_what_to_do(
     tmp_path: Path, postgres_url: str, broker_url: str
 ) -> None:
     told = {"DATABASE_URL": postgres_url, "CELERY_BROKER_URL": broker_url}
-    with house(tmp_path, **told) as home:
+    with house(tmp_path, told) as home:
         assert "webex-ingest migrate" in home.command("status", code=1)

@@ -28,6 +28,23 @@ def test_serve_needs_only_a_token_and_a_secret_to_archive_a_meeting(tmp_path: Pa
         assert "1 known, 1 complete" in overview
 
 
+def test_serve_runs_flower_for_the_operator_alone(tmp_path: Path) -> None:
+    with house(tmp_path, {"OPERATOR_PASSWORD": "let-me-in"}) as home:
+        with home.serving("--flower") as serve:
+            flower = "http://127.0.0.1:5555/workers"
+            assert flower.rpartition("/")[0] in serve.output()
+
+            def status_with(password: str) -> int:
+                try:
+                    answer = requests.get(flower, auth=("operator", password), timeout=5)
+                except requests.ConnectionError:
+                    return 0
+                return answer.status_code
+
+            eventually(lambda: status_with("let-me-in") == 200, message="Flower does not answer")
+            assert status_with("wrong") == 401
+
+
 def test_serve_stops_everything_at_a_signal_and_leaves_no_process(tmp_path: Path) -> None:
     with house(tmp_path) as home, home.serving("--workers", "2") as serve:
         children = psutil.Process(serve.pid).children(recursive=True)
@@ -57,11 +74,11 @@ def test_a_second_serve_on_the_same_folder_is_refused_in_one_line(tmp_path: Path
 
 
 def test_serve_says_in_one_line_what_is_missing_or_wrong(tmp_path: Path) -> None:
-    with house(tmp_path, WEBEX_WEBHOOK_SECRET="") as home:
+    with house(tmp_path, {"WEBEX_WEBHOOK_SECRET": ""}) as home:
         said = home.command("serve", code=2)
         assert said.strip().count("\n") == 0
         assert "WEBEX_WEBHOOK_SECRET" in said
-    with house(tmp_path, POLL_FIRST_SECONDS="soon") as home:
+    with house(tmp_path, {"POLL_FIRST_SECONDS": "soon"}) as home:
         said = home.command("serve", code=2)
         assert said.strip().count("\n") == 0
         assert "POLL_FIRST_SECONDS" in said

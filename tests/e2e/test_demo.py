@@ -1,0 +1,66 @@
+"""The demo: what a stranger sees first."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.processes import spawn
+from tests.servers import ValkeyServer
+
+
+def run_demo(folder: Path, *options: str) -> str:
+    """Run the demo in a folder; what it printed. It must end well, and by itself."""
+    argv = [sys.executable, "-m", "app.cli", "demo", *options]
+    with spawn(argv, cwd=folder) as demo:
+        code = demo.process.wait(120)
+        assert code == 0, demo.output()
+        return demo.output()
+
+
+def check_story(said: str) -> None:
+    """The demo shows empty looks, a second look at participants, and a late transcript."""
+    story = [line[10:] for line in said.splitlines() if re.match(r"\d\d:\d\d:\d\d  ", line)]
+    found = story.index
+
+    assert "webhook   meetings.ended taken" in story
+    empty = [line for line in story if re.match("look      recordings: nothing there yet", line)]
+    assert len(empty) >= 1, "the recordings are there only after an empty look"
+    assert any("does not know yet when everybody left" in line for line in story)
+    video = next(
+        line for line in story if line.startswith("file      recordings/") and ".mp4" in line
+    )
+    vtt = next(
+        line for line in story if line.startswith("file      transcripts/") and ".vtt" in line
+    )
+    assert found(video) < found(vtt), "the transcript comes later than the recording"
+    assert sum(".mp4" in line for line in story) == 2
+    assert found("complete  the meeting is archived") == len(story) - 1
+    assert "Every file equals what the simulator served, byte for byte." in said
+
+
+def test_the_demo_runs_the_main_job_and_ends_well(tmp_path: Path) -> None:
+    check_story(run_demo(tmp_path))
+
+
+def test_the_demo_runs_the_same_story_on_postgres_and_a_broker_of_yours(
+    tmp_path: Path, postgres_url: str, valkey: ValkeyServer
+) -> None:
+    valkey.flush()
+
+    check_story(run_demo(tmp_path, "--database-url", postgres_url, "--broker-url", valkey.url))
+
+
+def test_the_demo_never_touches_what_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    precious = tmp_path / "precious.db"
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{precious}")
+    monkeypatch.setenv("ARCHIVE_DIR", str(tmp_path / "precious"))
+    (tmp_path / ".env").write_text(f"DATABASE_URL=sqlite:///{precious}\n")
+
+    run_demo(tmp_path)
+
+    assert not precious.exists()
+    assert not (tmp_path / "precious").exists()
