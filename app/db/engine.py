@@ -19,6 +19,9 @@ from app.errors import DatabaseUnavailable
 BUSY_SECONDS = 5
 """How long a writer waits for the others before the database counts as unavailable."""
 
+_FROZEN_SECONDS = 30
+"""After so long Postgres ends the transaction of a process that has stopped in the middle."""
+
 
 class Database:
     """One database, used by any number of processes and threads.
@@ -54,9 +57,13 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Read: one consistent view; what is read may be used after it is closed."""
+        engine = self.engine
+        if not self.is_sqlite:
+            # Postgres otherwise shows each statement another moment; SQLite never does.
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
         with (
             _translated_errors(),
-            Session(self.engine, expire_on_commit=False, autoflush=False) as session,
+            Session(engine, expire_on_commit=False, autoflush=False) as session,
         ):
             yield session
 
@@ -85,13 +92,23 @@ def _translated_errors() -> Iterator[None]:
     except PoolTimeout:
         raise DatabaseUnavailable("no database connection became free in time") from None
     except DBAPIError as error:
+        reason = _keep_first_line(error)
         if error.connection_invalidated or type(error).__name__ in _UNAVAILABLE:
-            reason = str(error.orig).strip().splitlines()[:1]
             raise DatabaseUnavailable(f"the database does not answer: {reason}") from error
         raise
 
 
-_UNAVAILABLE = {"OperationalError", "InterfaceError"}
+def _keep_first_line(error: DBAPIError) -> str:
+    """Cut an error down to what went wrong: Postgres goes on with the values of the row."""
+    reason = (str(error.orig).strip().splitlines() or ["no reason was given"])[0]
+    if error.orig is not None:
+        error.orig.args = (reason,)
+    error.args = (reason,)
+    return reason
+
+
+# SQLite's bare DatabaseError means that the file is damaged or is no database at all.
+_UNAVAILABLE = {"OperationalError", "InterfaceError", "DatabaseError"}
 
 # A lost network must not hold a worker for minutes, as TCP would by itself.
 _POSTGRES_PATIENCE = {
@@ -110,7 +127,7 @@ def _create_engine(url: URL) -> Engine:
             pool_pre_ping=True,
             pool_timeout=BUSY_SECONDS,
             hide_parameters=True,
-            connect_args=_POSTGRES_PATIENCE,
+            connect_args={**_POSTGRES_PATIENCE, "options": _postgres_options(url)},
         )
     engine = create_engine(
         url,
@@ -121,6 +138,18 @@ def _create_engine(url: URL) -> Engine:
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _postgres_options(url: URL) -> str:
+    """Bounds for waiting behind a writer that is frozen; what the address says comes last."""
+    given = url.query.get("options", "")
+    return " ".join(
+        [
+            f"-c lock_timeout={BUSY_SECONDS}s",
+            f"-c idle_in_transaction_session_timeout={_FROZEN_SECONDS}s",
+            *([given] if isinstance(given, str) else given),
+        ]
+    ).strip()
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:

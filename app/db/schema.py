@@ -21,6 +21,8 @@ def migrate(database: Database) -> tuple[str | None, str]:
     with database.transaction() as session:
         connection = session.connection()
         if not database.is_sqlite:
+            # A migration may take long, and whoever comes second waits for its end.
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(20210514)"))
         before = MigrationContext.configure(connection).get_current_revision()
         _refuse_unknown(before)

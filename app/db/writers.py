@@ -63,6 +63,8 @@ class WriterLock:
 
     def _let_go(self) -> None:
         if self._descriptor >= 0:
+            # Closing alone would not do: a child forked meanwhile has the same open file.
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
             self._descriptor = -1
         self._turn.release()
