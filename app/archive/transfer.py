@@ -8,10 +8,10 @@ write into, and callbacks. What happens to an answer:
                       the link is dead: a new link, same offset, three times without progress
     416               the part is whole, or it is thrown away once
     408 425 429 5xx   MediaBusy: the work waits in the database, not here
-    a lost connection tried again while bytes move, else TransferInterrupted
+    a lost connection, or next to no bytes in half a minute
+                      tried again while bytes move, else TransferInterrupted
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,10 +20,14 @@ from urllib.parse import urljoin
 
 import requests
 import urllib3
-from requests.utils import get_environ_proxies
 
-from app.archive.links import check_link, check_peer
+from app.archive import headers
+from app.archive.checks import is_text
+from app.archive.links import check_link
+from app.archive.media import ask_media
+from app.archive.media import media_session as media_session
 from app.archive.part import Part
+from app.archive.speed import SpeedGuard
 from app.errors import (
     LinkDead,
     LinkRefused,
@@ -42,8 +46,6 @@ _REDIRECT = {301, 302, 303, 307, 308}
 _NOT_MEDIA = ("text/html", "application/json", "application/xhtml+xml")
 _MOST_REDIRECTS = 3
 _FRESH = timedelta(minutes=10)
-_TIMEOUT_SECONDS = (10, 30)
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +62,17 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a transfer may do: which hosts, how many bytes, how often without progress."""
+    """What a transfer may do: which hosts, how many bytes, how often without progress, how slowly.
+
+    A host that sends less than ``slowest_bytes_per_second`` over ``slow_seconds`` is hung up on.
+    """
 
     allowed_hosts: tuple[str, ...]
     max_bytes: int
     dead_links: int = 3
     interruptions: int = 3
-
-
-def media_session() -> requests.Session:
-    """A session without any credentials: the ticket in the link is all that a media host wants."""
-    session = requests.Session()
-    # An auth of our own keeps requests from looking for credentials in ~/.netrc.
-    session.auth = lambda request: request
-    session.headers = requests.structures.CaseInsensitiveDict(
-        {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "webex-ingest"}
-    )
-    return session
+    slow_seconds: float = 30
+    slowest_bytes_per_second: int = 32 * 1024
 
 
 class Transfer:
@@ -106,6 +102,7 @@ class Transfer:
         self._progress = progress
         self._check_space = check_space
         self._stopping = stopping
+        self._restarts = 0
 
     def run(self) -> None:
         """Bring every byte; raises a TransferError or WorkerStopping if that cannot be now."""
@@ -117,16 +114,22 @@ class Transfer:
                 link = self._fresh_link()
             try:
                 return self._read_answer(link)
-            except LinkDead:
-                dead_links = 1 if self.part.size > before else dead_links + 1
-                link = None
-                if dead_links >= self._limits.dead_links:
+            except (LinkDead, TransferInterrupted) as error:
+                if self.part.size > before:
+                    dead_links = interruptions = 0
+                if isinstance(error, LinkDead):
+                    link, dead_links = None, dead_links + 1
+                elif self.part.size <= before:
+                    interruptions += 1
+                if self._is_hopeless(dead_links, interruptions):
                     raise
-            except TransferInterrupted:
-                moved = self.part.size > before
-                interruptions = 0 if moved else interruptions + 1
-                if not moved and interruptions >= self._limits.interruptions:
-                    raise
+
+    def _is_hopeless(self, dead_links: int, interruptions: int) -> bool:
+        # A host that changes the file again and again moves bytes, but gets nowhere.
+        return (
+            dead_links >= self._limits.dead_links
+            or max(interruptions, self._restarts) >= self._limits.interruptions
+        )
 
     def _read_answer(self, link: Link) -> None:
         try:
@@ -146,30 +149,22 @@ class Transfer:
         for hop in range(_MOST_REDIRECTS + 1):
             try:
                 destination = check_link(url, self._limits.allowed_hosts)
+                response = ask_media(self._session, url, destination, self._range())
             except LinkRefused as error:
                 if hop:
                     raise LinkDead(f"the link leads on to elsewhere: {error}") from None
                 raise
-            response = self._session.get(
-                url,
-                headers=self._range(),
-                stream=True,
-                allow_redirects=False,
-                timeout=_TIMEOUT_SECONDS,
-            )
-            if not get_environ_proxies(url):
-                check_peer(_peer_address(response), destination)
             if response.status_code not in _REDIRECT:
                 return response
             response.close()
-            url = urljoin(url, response.headers.get("Location", ""))
+            url = _joined(url, response.headers.get("Location", ""))
         raise LinkDead(f"the link redirects more than {_MOST_REDIRECTS} times")
 
     def _range(self) -> dict[str, str]:
         if not self.part.size:
             return {}
-        headers = {"Range": f"bytes={self.part.size}-"}
-        return headers | ({"If-Range": self.validator} if self.validator else {})
+        wanted = {"Range": f"bytes={self.part.size}-"}
+        return wanted | ({"If-Range": self.validator} if self.validator else {})
 
     def _begin(self, response: requests.Response) -> None:
         status = response.status_code
@@ -179,10 +174,13 @@ class Transfer:
             self._unsatisfiable(response)
             return
         if status not in (200, 206):
-            _refused(response)
-        if response.headers.get("Content-Type", "").split(";")[0].strip().lower() in _NOT_MEDIA:
+            raise MediaBusy(
+                f"the media host answered {status}",
+                retry_after_seconds=headers.retry_after_seconds(response),
+            )
+        if headers.content_type(response) in _NOT_MEDIA:
             raise LinkDead("the media host sent a web page or an error message instead of media")
-        if response.headers.get("Content-Encoding", "identity") != "identity":
+        if headers.is_encoded(response):
             raise MediaBroken("the media host sent a compressed body although none was asked for")
         if status == 206:
             self._continue(response)
@@ -192,8 +190,8 @@ class Transfer:
             self._check_size(self.total)
 
     def _continue(self, response: requests.Response) -> None:
-        first, total = _content_range(response)
-        etag = _strong_etag(response)
+        first, total = headers.content_range(response)
+        etag = headers.strong_etag(response)
         same = first == self.part.size and (self.total is None or total == self.total)
         if not same or (self.validator and etag and etag != self.validator):
             self._restart("the media host went on with another file")
@@ -201,21 +199,24 @@ class Transfer:
 
     def _start_again(self, response: requests.Response) -> None:
         if self.part.size:
-            self.part.restart()
-        length = response.headers.get("Content-Length", "")
-        self.total = int(length) if length.isdecimal() else None
-        self.validator = _strong_etag(response)
+            self._throw_away()
+        self.total = headers.content_length(response)
+        self.validator = headers.strong_etag(response)
 
     def _unsatisfiable(self, response: requests.Response) -> None:
-        _, total = _content_range(response)
+        _, total = headers.content_range(response)
         if total is None or total != self.part.size:
             self._restart("the media host says that the file ends before what is stored of it")
         self.total = total
 
     def _restart(self, why: str) -> NoReturn:
-        self.part.restart()
+        self._throw_away()
         self.total = self.validator = None
         raise TransferInterrupted(why)
+
+    def _throw_away(self) -> None:
+        self._restarts += 1
+        self.part.restart()
 
     def _is_whole(self) -> bool:
         return self.total is not None and self.part.size == self.total and self.part.size > 0
@@ -229,13 +230,30 @@ class Transfer:
         self._check_space(total - self.part.size)
 
     def _copy(self, response: requests.Response) -> None:
+        fewest = int(self._limits.slowest_bytes_per_second * self._limits.slow_seconds)
+        guard = SpeedGuard(
+            response.raw.shutdown,
+            lambda: self.part.size,
+            seconds=self._limits.slow_seconds,
+            fewest_bytes=fewest,
+        )
+        try:
+            with guard:
+                self._read_pieces(response)
+        except (requests.RequestException, urllib3.exceptions.HTTPError):
+            if not guard.hung_up:
+                raise
+        if guard.hung_up and (self.total is None or self.part.size != self.total):
+            raise TransferInterrupted("the media host sends too slowly")
+
+    def _read_pieces(self, response: requests.Response) -> None:
         amount = LARGEST_PIECE_BYTES // 16
         while not self._stopping():
             began = self._clock()
             piece = response.raw.read(amount, decode_content=False)
             if not piece:
                 return
-            if not self.part.size and piece.lstrip()[:1] in (b"<", b"{"):
+            if not self.part.size and is_text(piece):
                 raise LinkDead(
                     "the media host sent a web page or an error message instead of media"
                 )
@@ -260,28 +278,8 @@ def _next_amount(amount: int, seconds: float) -> int:
     return max(amount // 2, _SMALLEST_PIECE_BYTES) if seconds > 1 else amount
 
 
-def _refused(response: requests.Response) -> NoReturn:
-    wait = response.headers.get("Retry-After", "")
-    raise MediaBusy(
-        f"the media host answered {response.status_code}",
-        retry_after_seconds=float(wait) if wait.isdecimal() else None,
-    )
-
-
-def _content_range(response: requests.Response) -> tuple[int | None, int | None]:
-    """The first byte of the answer and the size of the whole file, where they are told."""
-    match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
-    first, total = match.groups() if match else (None, None)
-    return int(first) if first else None, int(total) if total and total != "*" else None
-
-
-def _strong_etag(response: requests.Response) -> str | None:
-    etag = response.headers.get("ETag")
-    return etag if etag and etag.startswith('"') else None
-
-
-def _peer_address(response: requests.Response) -> str:
-    connection = response.raw.connection
-    if connection is None or connection.sock is None:
-        raise TransferInterrupted("the media host closed the connection at once")
-    return str(connection.sock.getpeername()[0])
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise LinkDead("the link leads on to what is no address") from None

@@ -149,6 +149,9 @@ class WebexClient:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Their texts hold addresses, so only the kind of error is told.
             raise WebexUnavailable(f"Webex did not answer ({type(error).__name__})") from None
+        except ValueError:
+            # requests looks at the address of a redirect although it is not to follow it.
+            raise AnswerUnreadable("Webex redirected an API request to no address") from None
         if response.is_redirect:
             raise AnswerUnreadable("Webex redirected an API request; it was not followed")
         try:

@@ -71,8 +71,8 @@ SCHEMA: dict[str, Any] = {
 
 
 def meeting(**given: Any) -> Meeting:
-    known = {"title": "Weekly sync", "site_url": "example.webex.com", "start_at": START}
-    return Meeting(meeting_id="m_I_1", first_seen_at=END, **(known | {"end_at": END} | given))
+    known: dict[str, Any] = {"title": "Weekly sync", "start_at": START, "end_at": END}
+    return Meeting(meeting_id="m_I_1", first_seen_at=END, **(known | given))
 
 
 def ingest(resource: str, state: str, **given: Any) -> Ingest:

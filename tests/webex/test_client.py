@@ -158,6 +158,14 @@ def test_a_redirect_is_not_followed(make_client: MakeClient, status: int) -> Non
         assert other.requests == []
 
 
+def test_a_redirect_to_no_address_is_unreadable(make_client: MakeClient) -> None:
+    with (
+        Host(Answer(302, {"Location": "http://[broken"})) as host,
+        pytest.raises(AnswerUnreadable, match="redirected"),
+    ):
+        make_client(host.url).get("/x")
+
+
 def test_the_budget_is_asked_before_each_request(make_client: MakeClient) -> None:
     with Host(Answer(body=b"{}")) as host:
         client = make_client(host.url, per_minute=2)

@@ -1,0 +1,47 @@
+"""What a media host's headers say; None where they say nothing that can be used."""
+
+import re
+
+import requests
+
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,19})-\d{1,19}|\*)/(\d{1,19}|\*)")
+_NUMBER = re.compile(r"\d{1,19}", re.ASCII)
+_LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
+
+
+def content_type(response: requests.Response) -> str:
+    """The kind of the body, in lower case and without parameters."""
+    return response.headers.get("Content-Type", "").split(";")[0].strip().lower()
+
+
+def is_encoded(response: requests.Response) -> bool:
+    """Whether the body is compressed or otherwise not the file's own bytes."""
+    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    return encoding not in ("", "identity")
+
+
+def content_length(response: requests.Response) -> int | None:
+    """How many bytes the body has."""
+    length = response.headers.get("Content-Length", "").strip()
+    return int(length) if _NUMBER.fullmatch(length) else None
+
+
+def content_range(response: requests.Response) -> tuple[int | None, int | None]:
+    """The first byte of the answer and the size of the whole file."""
+    match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
+    first, total = match.groups() if match else (None, None)
+    return int(first) if first else None, int(total) if total and total != "*" else None
+
+
+def strong_etag(response: requests.Response) -> str | None:
+    """The tag of exactly these bytes; a weak one promises less."""
+    etag = response.headers.get("ETag")
+    return etag if etag and etag.startswith('"') else None
+
+
+def retry_after_seconds(response: requests.Response) -> float | None:
+    """How long to wait, one day at most."""
+    text = response.headers.get("Retry-After", "").strip()
+    if not text.isdecimal():
+        return None
+    return min(float(text), _LONGEST_RETRY_AFTER_SECONDS)
