@@ -21,13 +21,3 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     for row in [list(head), *texts]:
         line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
         click.echo(line.rstrip())
-
-
-def size_text(size: int) -> str:
-    """A number of bytes for people."""
-    if size < 1000:
-        return f"{size} B"
-    amount, units = size / 1000, ["KB", "MB", "GB", "TB"]
-    while amount >= 1000 and len(units) > 1:
-        amount, units = amount / 1000, units[1:]
-    return f"{amount:.1f} {units[0]}"

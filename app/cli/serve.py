@@ -1,5 +1,6 @@
 """``serve``: everything on one machine, started in order, restarted when it dies."""
 
+import json
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,8 +11,10 @@ from pathlib import Path
 import click
 import structlog
 
+from app.cli.output import json_option
 from app.cli.supervisor import Program, Supervisor, answers_http, state_lock
 from app.cli.valkey import valkey_program
+from app.cli.webhooks import DOOR
 from app.config import Settings, load_settings
 from app.db.schema import check_schema, migrate
 from app.errors import SettingsError
@@ -36,7 +39,8 @@ _POLL_THREADS = 8
     help="Worker processes for polling, and as many for transfers.",
 )
 @click.option("--flower", is_flag=True, help="Flower as well, on 127.0.0.1:5555.")
-def serve(host: str, port: int, workers: int, flower: bool) -> None:
+@json_option
+def serve(host: str, port: int, workers: int, flower: bool, as_json: bool) -> None:
     """Run everything on this machine: broker, web, workers and beat.
 
     Stops all of it on Ctrl-C or SIGTERM without losing work.
@@ -61,7 +65,7 @@ def serve(host: str, port: int, workers: int, flower: bool) -> None:
             Supervisor(
                 programs,
                 log=structlog.get_logger(),
-                on_started=lambda: _greet(settings, host, port, flower=flower),
+                on_started=lambda: _greet(_addresses(settings, host, port, flower), as_json),
             ).run()
 
 
@@ -160,14 +164,19 @@ def _flower(environment: dict[str, str]) -> Program:
     return _celery("flower", ["flower", f"--conf={configuration}"], environment)
 
 
-def _greet(settings: Settings, host: str, port: int, *, flower: bool) -> None:
-    address = f"http://{host}:{port}"
-    click.echo(f"webex-ingest is ready: {address}/")
-    click.echo(
-        f"  webhooks   {settings.public_url or address}/webhooks/webex".replace("//web", "/web")
-    )
-    click.echo(f"  archive    {settings.archive_dir.absolute()}")
-    if flower:
-        click.echo("  Flower     http://127.0.0.1:5555/ (user operator)")
-    click.echo("  stop       Ctrl-C")
+def _addresses(settings: Settings, host: str, port: int, flower: bool) -> dict[str, str]:
+    here = f"http://{host}:{port}"
+    outside = str(settings.public_url or here).rstrip("/")
+    found = {"pages": f"{here}/", "webhooks": f"{outside}{DOOR}"}
+    found["archive"] = str(settings.archive_dir.absolute())
+    return found | ({"flower": "http://127.0.0.1:5555/"} if flower else {})
+
+
+def _greet(addresses: dict[str, str], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(addresses))
+    else:
+        click.echo(f"webex-ingest is ready: {addresses['pages']} (Ctrl-C stops it)")
+        for name, address in addresses.items():
+            click.echo(f"  {name:10}{address}")
     sys.stdout.flush()

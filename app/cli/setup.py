@@ -20,6 +20,8 @@ PUBLIC_URL=
 WEBEX_WEBHOOK_SECRET={webhook_secret}
 OPERATOR_PASSWORD={operator_password}
 ENCRYPTION_KEY={encryption_key}
+# For docker-compose.yml alone:
+POSTGRES_PASSWORD={postgres_password}
 """
 
 
@@ -31,6 +33,7 @@ def init(as_json: bool) -> None:
     content = _ENV.format(
         webhook_secret=secrets.token_hex(32),
         operator_password=secrets.token_urlsafe(18),
+        postgres_password=secrets.token_urlsafe(18),
         encryption_key=Fernet.generate_key().decode(),
     )
     try:

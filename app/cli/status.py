@@ -2,30 +2,37 @@
 
 import click
 
-from app.cli.output import json_option, print_json, print_table, size_text
+from app.cli.output import json_option, print_json, print_table
 from app.cli.tools import command_runtime
 from app.errors import NotFound
 from app.ingestion.status import meeting_status, overview
+from app.ingestion.wording import size_text
 from app.models.status import MeetingStatus, Overview
 from app.models.times import format_time
+from app.models.words import State
 
 
 @click.command()
 @click.argument("meeting_id", required=False)
 @json_option
 def status(meeting_id: str | None, as_json: bool) -> None:
-    """Show how things stand overall, or one meeting with every resource and file."""
+    """Show how things stand overall, or one meeting with every resource and file.
+
+    Exits with 1 when something has failed.
+    """
     bench = command_runtime().bench
     if meeting_id is None:
         told = overview(bench.database, now=bench.clock())
         print_json(told.model_dump(mode="json")) if as_json else _print_overview(told)
-        return
+        raise SystemExit(1 if told.failures else 0)
     meeting = meeting_status(bench.database, meeting_id)
     if meeting is None:
         raise NotFound(
             f"{meeting_id} is not known here; `webex-ingest ingest {meeting_id}` fetches it"
         )
     print_json(meeting.model_dump(mode="json")) if as_json else _print_meeting(meeting)
+    failed = any(ingest.state == State.FAILED for ingest in meeting.ingests)
+    raise SystemExit(1 if failed else 0)
 
 
 def _print_overview(told: Overview) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from app.cli.output import size_text
+from app.ingestion.wording import size_text
 
 _REASONS = {
     "still_processing": "nothing there yet",

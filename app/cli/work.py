@@ -47,12 +47,12 @@ def ingest(meeting_ids: tuple[str, ...], wait: bool, as_json: bool) -> None:
 def retry(
     meeting_ids: tuple[str, ...], failed: bool, since: datetime | None, wait: bool, as_json: bool
 ) -> None:
-    """Try again what failed; of the named meetings also what was absent."""
-    if not meeting_ids and not failed:
+    """Try again what failed; of named meetings also what was absent, unless you say --failed."""
+    if not meeting_ids and not failed and since is None:
         raise click.UsageError("name the meetings, or say --failed for all that failed")
     bench = command_runtime().bench
     day = since.replace(tzinfo=UTC) if since else None
-    count = commands.retry(bench, meeting_ids, since=day)
+    count = commands.retry(bench, meeting_ids, failed_only=failed, since=day)
     if not as_json:
         click.echo(f"{count} resource(s) will be tried again.")
     ended_well = follow(bench, meeting_ids, quiet=as_json) if wait and meeting_ids else True

@@ -65,10 +65,16 @@ def _end_of(bench: Workbench, meeting_id: str) -> datetime | None:
     return details.end if details.state == "ended" else None
 
 
-def retry(bench: Workbench, meeting_ids: Sequence[str], *, since: datetime | None = None) -> int:
-    """Open failed rows again; of the named meetings also absent ones. How many there were.
+def retry(
+    bench: Workbench,
+    meeting_ids: Sequence[str],
+    *,
+    failed_only: bool = False,
+    since: datetime | None = None,
+) -> int:
+    """Open failed rows again; of named meetings also absent ones, unless ``failed_only``.
 
-    Raises NotFound for a meeting that is not known here.
+    Returns how many there were. Raises NotFound for a meeting that is not known here.
     """
     if not meeting_ids:
         return _reopen(bench, None, (State.FAILED,), since)
@@ -81,7 +87,8 @@ def retry(bench: Workbench, meeting_ids: Sequence[str], *, since: datetime | Non
                     f"{meeting_id} is not known here; `webex-ingest ingest {meeting_id}` fetches it"
                 )
             rows.append(meeting.id)
-    return sum(_reopen(bench, row, (State.FAILED, State.ABSENT), since) for row in rows)
+    states = (State.FAILED,) if failed_only else (State.FAILED, State.ABSENT)
+    return sum(_reopen(bench, row, states, since) for row in rows)
 
 
 def _reopen(

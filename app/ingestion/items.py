@@ -1,26 +1,35 @@
 """Lists of recordings or transcripts: polled until they have settled and all items are stored."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from app.db.ingests import heartbeat, items_of, open_ingest
 from app.ingestion.entry import patience_until
 from app.ingestion.retry import NothingYet, decide, delay_seconds
 from app.ingestion.workbench import Work
-from app.models.outcomes import Done, Failed, Outcome, Wait
+from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
 from app.models.tables import Ingest
+from app.models.webex import MeetingDetails
 from app.models.words import Priority, Reason, State
+from app.webex import resources
 
 UNKNOWN_START = timedelta(days=30)
 """How far before the first news of a meeting its recordings are looked for, if need be."""
 
 
-def follow_items(work: Work, found: Sequence[str]) -> Outcome:
+LISTED_AFTER = timedelta(hours=1)
+"""So long after the end Webex's list of meetings is believed when it says: there is none."""
+
+Flag = Callable[[MeetingDetails], bool | None]
+
+
+def follow_items(work: Work, found: Sequence[str], *, flag: Flag, none: Reason) -> Outcome:
     """Open one row for each new item that Webex lists, and say how the list itself stands.
 
     It is done when at least one item was found, the list has not grown for SETTLE_SECONDS,
     and every item is stored (or absent for a reason of its own). Stopping and restarting a
-    recording makes several, so finding one is no reason to stop looking.
+    recording makes several, so finding one is no reason to stop looking. ``flag`` reads
+    from the list of meetings whether there are any, ``none`` is the reason when there are not.
     """
     bench, now = work.bench, work.bench.clock()
     _open_new(work, found)
@@ -30,6 +39,8 @@ def follow_items(work: Work, found: Sequence[str]) -> Outcome:
             for item in items_of(session, work.meeting_row_id, work.ingest.resource)
             if not (item.state == State.ABSENT and item.reason == Reason.NOT_AVAILABLE)
         ]
+    if not items and _listed_without(work, flag):
+        return Absent(none)
     if not items:
         return decide(NothingYet(), work.ingest, bench.pace, now)
     # An event may have opened an item before the list was looked at: that is growth as well.
@@ -38,6 +49,18 @@ def follow_items(work: Work, found: Sequence[str]) -> Outcome:
     if now < settled_at:
         return Wait(settled_at, Reason.SETTLING)
     return _when_settled(work, items)
+
+
+def _listed_without(work: Work, flag: Flag) -> bool:
+    """Whether Webex lists the meeting as one that has none, an hour after its end, twice looked."""
+    meeting, now = work.meeting, work.bench.clock()
+    if meeting.start_at is None or meeting.end_at is None or not work.ingest.looks:
+        return False
+    if now < meeting.end_at + LISTED_AFTER:
+        return False
+    series_id = meeting.meeting_series_id or meeting.meeting_id.partition("_I_")[0]
+    listed = resources.instances(work.webex, series_id, since=meeting.start_at, now=meeting.end_at)
+    return any(each.id == meeting.meeting_id and flag(each) is False for each in listed)
 
 
 def _open_new(work: Work, found: Sequence[str]) -> None:

@@ -19,7 +19,12 @@ def ingest_recordings(work: Work) -> Outcome:
     since = meeting.start_at or meeting.first_seen_at - UNKNOWN_START
     now = work.bench.clock()
     found = resources.recordings(work.webex, meeting.meeting_id, since=since, now=now)
-    return follow_items(work, [each.id for each in found])
+    return follow_items(
+        work,
+        [each.id for each in found],
+        flag=lambda listed: listed.has_recording,
+        none=Reason.NOT_RECORDED,
+    )
 
 
 def ingest_recording(work: Work) -> Outcome:

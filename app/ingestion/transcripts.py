@@ -18,7 +18,12 @@ def ingest_transcripts(work: Work) -> Outcome:
     since = meeting.start_at or meeting.first_seen_at - UNKNOWN_START
     now = work.bench.clock()
     found = resources.transcripts(work.webex, meeting.meeting_id, since=since, now=now)
-    return follow_items(work, [each.id for each in found])
+    return follow_items(
+        work,
+        [each.id for each in found],
+        flag=lambda listed: listed.has_transcription,
+        none=Reason.NOT_TRANSCRIBED,
+    )
 
 
 def ingest_transcript(work: Work) -> Outcome:

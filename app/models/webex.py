@@ -44,6 +44,9 @@ def _integer(value: Any) -> int | None:
 Text = Annotated[str | None, BeforeValidator(_text)]
 Words = Annotated[str, BeforeValidator(lambda value: _text(value) or "")]
 Integer = Annotated[int | None, BeforeValidator(_integer)]
+Known = Annotated[
+    bool | None, BeforeValidator(lambda value: value if isinstance(value, bool) else None)
+]
 Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
 
 
@@ -98,7 +101,7 @@ class Event(WebexModel):
 
 
 class MeetingDetails(WebexModel):
-    """A meeting of any kind: series, occurrence or instance."""
+    """A meeting of any kind: series, occurrence or instance; the flags stand in lists only."""
 
     id: Id
     meeting_series_id: Text = None
@@ -110,6 +113,8 @@ class MeetingDetails(WebexModel):
     end: Time = None
     host_email: Text = None
     site_url: Text = None
+    has_recording: Known = None
+    has_transcription: Known = None
 
 
 class DownloadLinks(WebexModel):

@@ -65,6 +65,8 @@ class Reason(StrEnum):
 
     STILL_PROCESSING = "still_processing"
     NOT_AVAILABLE = "not_available"
+    NOT_RECORDED = "not_recorded"
+    NOT_TRANSCRIBED = "not_transcribed"
     NOT_FINAL = "not_final"
     TIMES_MISSING = "times_missing"
     MEETING_UNKNOWN = "meeting_unknown"

@@ -1,5 +1,6 @@
 """The demo: what a stranger sees first."""
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -60,7 +61,10 @@ def test_the_demo_never_touches_what_the_environment_says(
     monkeypatch.setenv("ARCHIVE_DIR", str(tmp_path / "precious"))
     (tmp_path / ".env").write_text(f"DATABASE_URL=sqlite:///{precious}\n")
 
-    run_demo(tmp_path)
+    lines = run_demo(tmp_path, "--json").splitlines()
 
+    events = [json.loads(line)["event"] for line in lines if line.startswith('{"')]
+    assert {"event.processed", "file.stored", "meeting.complete"} <= set(events)
+    assert lines[-2].strip() == '"ok": true'
     assert not precious.exists()
     assert not (tmp_path / "precious").exists()

@@ -29,20 +29,19 @@ def test_serve_needs_only_a_token_and_a_secret_to_archive_a_meeting(tmp_path: Pa
 
 
 def test_serve_runs_flower_for_the_operator_alone(tmp_path: Path) -> None:
-    with house(tmp_path, {"OPERATOR_PASSWORD": "let-me-in"}) as home:
-        with home.serving("--flower") as serve:
-            flower = "http://127.0.0.1:5555/workers"
-            assert flower.rpartition("/")[0] in serve.output()
+    flower = "http://127.0.0.1:5555/workers"
 
-            def status_with(password: str) -> int:
-                try:
-                    answer = requests.get(flower, auth=("operator", password), timeout=5)
-                except requests.ConnectionError:
-                    return 0
-                return answer.status_code
+    def status_with(password: str) -> int:
+        try:
+            return requests.get(flower, auth=("operator", password), timeout=5).status_code
+        except requests.ConnectionError:
+            return 0
 
-            eventually(lambda: status_with("let-me-in") == 200, message="Flower does not answer")
-            assert status_with("wrong") == 401
+    told = {"OPERATOR_PASSWORD": "let-me-in"}
+    with house(tmp_path, told) as home, home.serving("--flower") as serve:
+        assert flower.rpartition("/")[0] in serve.output()
+        eventually(lambda: status_with("let-me-in") == 200, message="Flower does not answer")
+        assert status_with("wrong") == 401
 
 
 def test_serve_stops_everything_at_a_signal_and_leaves_no_process(tmp_path: Path) -> None:

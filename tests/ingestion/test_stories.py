@@ -130,18 +130,31 @@ def test_snippets_have_milliseconds_and_are_joined_to_participants_by_email(stag
         assert (speaker.email if speaker else None) == snippet.person_email
 
 
-def test_what_was_not_recorded_becomes_absent_with_a_reason_after_two_days(stage: Stage) -> None:
+def test_what_webex_lists_as_not_recorded_is_absent_an_hour_after_the_end(stage: Stage) -> None:
     meeting_id = held(stage, recordings=0, transcripts=0)
 
     states = stage.states(meeting_id)
-    assert states["recordings"] == ("absent", "not_available")
-    assert states["meetingTranscripts"] == ("absent", "not_available")
+    assert states["recordings"] == ("absent", "not_recorded")
+    assert states["meetingTranscripts"] == ("absent", "not_transcribed")
+    assert 3600 <= hours_waited(stage, meeting_id) * 3600 <= 2.6 * 3600
+    assert manifest_of(stage, meeting_id)["complete"] is True
+
+
+def test_what_never_appears_and_is_not_listed_is_absent_after_two_days(stage: Stage) -> None:
+    meeting_id = held(stage, recordings=0, transcripts=0, timeline={"details": None})
+
+    states = stage.states(meeting_id)
+    assert set(states.values()) == {("absent", "not_available"), ("done", None)}
+    assert states["recordings"][0] == "absent"
+    assert 48 <= hours_waited(stage, meeting_id) <= 50
+    assert len(stage.asked("/v1/meetingTranscripts")) < 90, "looks grow rarer, up to an hour"
+
+
+def hours_waited(stage: Stage, meeting_id: str) -> float:
+    """How long after its end a meeting was complete."""
     meeting = stage.meeting(meeting_id)
     assert meeting.end_at is not None
-    waited = (stage.now - meeting.end_at).total_seconds()
-    assert 48 * 3600 <= waited <= 50 * 3600
-    assert manifest_of(stage, meeting_id)["complete"] is True
-    assert len(stage.asked("/v1/meetingTranscripts")) < 90, "looks grow rarer, up to an hour"
+    return (stage.now - meeting.end_at).total_seconds() / 3600
 
 
 def test_a_recording_that_comes_after_all_hope_is_still_fetched(stage: Stage) -> None:
@@ -243,7 +256,7 @@ def test_an_old_meeting_needs_only_two_looks_to_be_absent(stage: Stage) -> None:
     request_meetings(stage.bench, [meeting_id])
     stage.live(minutes=5)
 
-    assert stage.states(meeting_id)["recordings"] == ("absent", "not_available")
+    assert stage.states(meeting_id)["recordings"] == ("absent", "not_recorded")
     assert stage.meeting(meeting_id).completed_at is not None
 
 

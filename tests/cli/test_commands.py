@@ -1,0 +1,168 @@
+"""The commands as an operator types them: what they print, and how they end."""
+
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.config import load_settings
+from tests.e2e.house import House, house
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[House]:
+    """An installation with a migrated database and nothing running."""
+    with house(tmp_path) as home:
+        home.command("migrate")
+        yield home
+
+
+def test_help_names_every_command(home: House) -> None:
+    said = home.command("--help")
+
+    for name in ("serve", "demo", "migrate", "init", "ingest", "status", "retry", "webhooks"):
+        assert f"  {name} " in said
+
+
+def test_init_writes_fresh_secrets_for_the_owner_alone_and_only_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with house(tmp_path) as home:
+        said = home.command("init")
+        content = (tmp_path / ".env").read_text()
+        again = home.command("init", code=2)
+
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    assert ".env" in said
+    assert "left as it is" in again
+    assert (tmp_path / ".env").read_text() == content
+    settings = load_settings()
+    assert settings.webhook_secrets
+    assert settings.operator_password
+    assert settings.encryption_key
+    secret = settings.webhook_secrets[0]
+    assert secret not in said
+
+
+def test_migrate_says_what_it_did(tmp_path: Path) -> None:
+    with house(tmp_path) as home:
+        assert "from schema none to" in home.command("migrate")
+        assert "at the newest schema already" in home.command("migrate")
+        told = json.loads(home.command("migrate", "--json"))
+        assert told["before"] == told["after"]
+
+
+def test_status_of_an_empty_installation_says_how_meetings_come(home: House) -> None:
+    said = home.command("status")
+
+    assert "No meetings yet" in said
+    assert json.loads(home.command("status", "--json"))["meetings"]["total"] == 0
+
+
+def test_status_and_retry_of_an_unknown_meeting_say_what_to_do(home: House) -> None:
+    for command in ("status", "retry"):
+        said = home.command(command, "nobody_I_1", code=1)
+        assert "webex-ingest ingest nobody_I_1" in said
+
+
+def test_commands_before_migrate_say_what_to_do(tmp_path: Path) -> None:
+    with house(tmp_path) as home:
+        assert "webex-ingest migrate" in home.command("status", code=1)
+
+
+@pytest.mark.parametrize(
+    "words", [["retry"], ["ingest"], ["status", "--colour"], ["serve", "--port", "0"], ["nonsense"]]
+)
+def test_wrong_usage_ends_with_two(home: House, words: list[str]) -> None:
+    assert "Usage:" in home.command(*words, code=2)
+
+
+def test_ingest_records_the_work_and_returns(home: House) -> None:
+    meeting_id = home.simulator.control.hold_meeting(webhooks=False)["meeting_id"]
+
+    assert "1 meeting(s)" in home.command("ingest", meeting_id)
+
+    told = home.status(meeting_id)
+    assert {each["resource"] for each in told["ingests"]} == {
+        "meetings",
+        "meetingParticipants",
+        "recordings",
+        "meetingTranscripts",
+    }
+    assert "waiting" in home.command("status", meeting_id)
+
+
+def test_ingest_of_a_series_without_an_ended_meeting_says_so(home: House) -> None:
+    said = home.command("ingest", "0123456789abcdef0123456789abcdef", code=1)
+
+    assert "lists no ended meeting" in said
+
+
+def test_ingest_with_wait_follows_the_work_to_its_end(home: House) -> None:
+    meeting_id = home.simulator.control.hold_meeting(webhooks=False)["meeting_id"]
+    with home.serving():
+        said = home.command("ingest", meeting_id, "--wait")
+
+        assert f"{meeting_id} recordings: done" in said
+        assert home.differences(meeting_id) == []
+        assert "complete" in home.command("status", meeting_id)
+        told = json.loads(home.command("ingest", meeting_id, "--wait", "--json"))
+        assert told == {"meetings": [meeting_id], "complete": True}
+
+
+def test_retry_opens_what_was_absent_of_a_named_meeting(home: House) -> None:
+    control = home.simulator.control
+    meeting_id = control.hold_meeting(webhooks=False, recordings=0, transcripts=0)["meeting_id"]
+    home.environment["POLL_GIVE_UP_HOURS"] = "0.0001"
+    with home.serving():
+        home.command("ingest", meeting_id, "--wait")
+    assert home.status(meeting_id)["complete"] is True
+
+    assert "2 resource(s)" in home.command("retry", meeting_id)
+
+    states = {each["resource"]: each["state"] for each in home.status(meeting_id)["ingests"]}
+    assert states["recordings"] == "waiting"
+    assert states["meetings"] == "done"
+    assert "0 resource(s)" in home.command("retry", "--failed")
+
+
+def test_webhooks_are_registered_once_repaired_listed_and_deleted(home: House) -> None:
+    assert "No webhooks" in home.command("webhooks", "list")
+    assert home.command("webhooks", "register").count("created") >= 11
+    assert home.command("webhooks", "register").count("kept") == 11
+
+    listed = json.loads(home.command("webhooks", "list", "--json"))
+    assert len(listed) == 11
+    assert all(each["target_url"].endswith("/webhooks/webex") for each in listed)
+    assert "meetingTranscripts" in home.command("webhooks", "list")
+
+    assert home.command("webhooks", "delete").count(": deleted") == 11
+    assert "nothing to do" in home.command("webhooks", "delete")
+
+
+def test_webhooks_need_to_know_where_webex_reaches_us(home: House) -> None:
+    home.environment["PUBLIC_URL"] = ""
+
+    assert "PUBLIC_URL" in home.command("webhooks", "register", code=2)
+
+
+def test_a_refused_token_is_told_in_one_line(home: House) -> None:
+    home.environment["WEBEX_ACCESS_TOKEN"] = "expired-long-ago"
+
+    said = home.command("webhooks", "list", code=1)
+
+    assert "401" in said
+    assert "expired-long-ago" not in said
+    assert said.strip().count("\n") == 0
+
+
+def test_send_test_says_whether_the_door_took_it(home: House) -> None:
+    assert "cannot be reached" in home.command("webhooks", "send-test", code=1)
+    with home.serving():
+        assert "took the test event" in home.command("webhooks", "send-test")
+        assert json.loads(home.command("webhooks", "send-test", "--json"))["ok"] is True
+        home.environment["WEBEX_WEBHOOK_SECRET"] = "another-one"
+        assert "answered 401" in home.command("webhooks", "send-test", code=1)
