@@ -4,7 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ import yaml
 
 from app.db.engine import Database
 from app.db.schema import migrate
+from app.db.ticks import last_tick
 from tests.processes import Spawned, eventually, free_port, spawn
 
 ROOT = Path(__file__).parent.parent
@@ -30,7 +31,7 @@ class Place:
     """A folder with a database, and what the processes in it are told."""
 
     folder: Path
-    environment: Mapping[str, str]
+    environment: dict[str, str]
     web_port: int
     flower_port: int
 
@@ -45,6 +46,27 @@ class Place:
         ):
             line = line.replace(old, new)
         return line
+
+    def health_check(self, name: str) -> Callable[[], bool]:
+        """Compose's health check of a service."""
+        how, *words = SERVICES[name]["healthcheck"]["test"]
+        text = words[0].replace("$$", "$") if how == "CMD-SHELL" else shlex.join(words)
+        argv = ["sh", "-c", self.moved(text)]
+        environment = os.environ | self.environment
+
+        def healthy() -> bool:
+            asked = subprocess.run(argv, env=environment, cwd=self.folder, capture_output=True)
+            return asked.returncode == 0
+
+        return healthy
+
+    def has_swept(self) -> bool:
+        """Whether beat has asked for a sweep and the control worker has done it."""
+        database = Database(self.environment["DATABASE_URL"])
+        with database.reading() as session:
+            at = last_tick(session, "sweep")
+        database.dispose()
+        return at is not None
 
 
 @pytest.fixture
@@ -101,19 +123,7 @@ def test_the_processes_become_healthy_and_stop_when_asked(
 
 
 def wait_until_healthy(name: str, process: Spawned, place: Place) -> None:
-    """Ask compose's own health check; beat has none and has begun when it says so."""
-    check = SERVICES[name].get("healthcheck")
-    if check is None:
-        process.wait_for("is starting", seconds=40)
-        return
-    how, *words = check["test"]
-    text = words[0].replace("$$", "$") if how == "CMD-SHELL" else shlex.join(words)
-    argv = ["sh", "-c", place.moved(text)]
-
-    def healthy() -> bool:
-        asked = subprocess.run(
-            argv, env=os.environ | place.environment, cwd=place.folder, capture_output=True
-        )
-        return asked.returncode == 0
+    """Ask compose's own health check; beat has none, and works when there was a sweep."""
+    healthy = place.has_swept if name == "beat" else place.health_check(name)
 
     eventually(healthy, seconds=60, message=lambda: f"{name} is not healthy: {process.output()}")
