@@ -143,7 +143,10 @@ class Forbidden(WebexError):
 
 
 class RateLimited(WebexError):
-    """429, or our own budget is spent; ask again after ``retry_after_seconds``."""
+    """429, or our own budget is spent; ask again after ``retry_after_seconds``.
+
+    None until the gate has been asked, when Webex did not say how long.
+    """
 
     code = "rate_limited"
     retryable = True
@@ -152,7 +155,7 @@ class RateLimited(WebexError):
         self,
         message: str,
         *,
-        retry_after_seconds: float,
+        retry_after_seconds: float | None,
         status: int | None = None,
         tracking_id: str = "",
     ) -> None:

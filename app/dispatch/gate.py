@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from typing import Protocol
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage, Storage
@@ -12,16 +11,9 @@ from redis.exceptions import RedisError
 from app.errors import RateLimited
 
 _LONGEST_CLOSED_SECONDS = 24 * 3600
-
-
-class Gate(Protocol):
-    """Asked before each request to Webex; told when Webex says "later"."""
-
-    def enter(self) -> None:
-        """Count one request; raises RateLimited when the budget is spent or the gate closed."""
-
-    def close(self, seconds: float) -> None:
-        """Let nobody pass for so long."""
+_FIRST_GUESS_SECONDS = 5
+_LONGEST_GUESS_SECONDS = 60
+_FORGET_GUESSES_SECONDS = 180
 
 
 class SharedGate:
@@ -42,15 +34,19 @@ class SharedGate:
         if wait > 0:
             raise RateLimited("our own request budget is spent", retry_after_seconds=wait)
 
-    def close(self, seconds: float) -> None:
-        """Let nobody pass for so long, one day at most."""
-        seconds = min(seconds, _LONGEST_CLOSED_SECONDS)
-        self._local.close(self._token, seconds)
-        if self._shared is not None:
-            try:
-                self._shared.close(self._token, seconds)
-            except RedisError:
-                return
+    def close(self, seconds: float | None) -> float:
+        """Let nobody pass for so long, one day at most; for how long it was closed, in seconds.
+
+        None is for a "later" without a readable time: five seconds, doubling up to sixty
+        while such answers go on.
+        """
+        closed = self._local.close(self._token, seconds)
+        if self._shared is None:
+            return closed
+        try:
+            return self._shared.close(self._token, seconds)
+        except RedisError:
+            return closed
 
 
 class _Window:
@@ -66,8 +62,17 @@ class _Window:
             return 0
         return max(1.0, self._limiter.get_window_stats(limit, token).reset_time - time.time())
 
-    def close(self, token: str, seconds: float) -> None:
-        self._storage.incr(f"webex-ingest:closed:{token}", max(1, round(seconds)))
+    def close(self, token: str, seconds: float | None) -> float:
+        if seconds is None:
+            guesses = self._storage.incr(f"webex-ingest:guesses:{token}", _FORGET_GUESSES_SECONDS)
+            seconds = min(_FIRST_GUESS_SECONDS * 2.0 ** (guesses - 1), _LONGEST_GUESS_SECONDS)
+        seconds = min(max(seconds, 1), _LONGEST_CLOSED_SECONDS)
+        closed = f"webex-ingest:closed:{token}"
+        if self._storage.get_expiry(closed) < time.time() + seconds:
+            # An expiry is set only with the first count, so a longer one needs a new key.
+            self._storage.clear(closed)
+        self._storage.incr(closed, max(1, round(seconds)))
+        return seconds
 
 
 def _redis(url: str) -> RedisStorage:

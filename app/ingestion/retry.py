@@ -49,7 +49,7 @@ def decide(what: NothingYet | IngestError, ingest: Ingest, pace: Pace, now: date
             return _nothing_yet(Reason.STILL_PROCESSING, ingest, pace, now)
         case RateLimited():
             # The jitter keeps everything that waits at the gate from passing it at once.
-            seconds = what.retry_after_seconds * random.uniform(1, 1.5)  # noqa: S311 -- no secret
+            seconds = (what.retry_after_seconds or pace.first_seconds) * random.uniform(1, 1.5)  # noqa: S311 -- no secret
             return Wait(_in(seconds, now), Reason.RATE_LIMITED, counts=False)
         case WorkerStopping():
             return Wait(now, Reason.SHUTDOWN, counts=False)

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from app.archive.part import Part
 from app.archive.paths import versioned
+from app.archive.store import Stored
 from app.archive.transfer import Link, Transfer
-from app.errors import IngestError
+from app.errors import IngestError, MediaBroken
 from app.ingestion.storing import folder_of, plan_version, record_file
 from app.ingestion.workbench import Work
 from app.models.words import Kind
@@ -40,7 +41,7 @@ def bring_file(
             bytes_total=part.size,
             bytes_synced=part.size,
         )
-        stored = work.bench.archive.publish(part, folder, place, kind)
+        stored = _publish(work, transfer, folder, place, kind)
     record_file(work, kind, stored, version=version, source=source)
 
 
@@ -53,6 +54,16 @@ def _run(work: Work, transfer: Transfer) -> None:
         _tell(work, None, transfer)
         raise
     transfer.part.sync()
+
+
+def _publish(work: Work, transfer: Transfer, folder: str, place: str, kind: Kind) -> Stored:
+    try:
+        return work.bench.archive.publish(transfer.part, folder, place, kind)
+    except MediaBroken:
+        # All bytes came and they are wrong: going on from them would never end well.
+        transfer.part.restart()
+        _tell(work, None, transfer)
+        raise
 
 
 def _adopt(work: Work, kind: Kind, folder: str, place: str, *, version: int, source: str) -> bool:

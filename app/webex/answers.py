@@ -18,7 +18,6 @@ from app.errors import (
     WebexUnavailable,
 )
 
-DEFAULT_RETRY_AFTER_SECONDS = 5.0
 _LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
 _LATER = {408, 423, 425, 500, 502, 503, 504}
 _UNTOLD = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\bBearer\s+\S+", re.IGNORECASE)
@@ -48,20 +47,19 @@ def raise_for_answer(response: requests.Response, now: datetime) -> None:
     raise kind(text, **told)  # type: ignore[arg-type]
 
 
-def retry_after_seconds(header: str | None, now: datetime) -> float:
-    """How long to wait: a number or a date as HTTP says; five seconds for anything else.
+def retry_after_seconds(header: str | None, now: datetime) -> float | None:
+    """How long to wait: a number or a date as HTTP says; None for anything else.
 
     ``rand(30),add(30)`` was really seen (WebexPythonSDK issue 181).
     """
-    seconds: float = DEFAULT_RETRY_AFTER_SECONDS
     text = (header or "").strip()
     if text.isdecimal():
         seconds = float(text)
-    elif text:
+    else:
         try:
             date = email.utils.parsedate_to_datetime(text)
         except ValueError:
-            return seconds
+            return None
         date = date.replace(tzinfo=UTC) if date.tzinfo is None else date
         seconds = (date - now).total_seconds()
     return min(max(seconds, 1.0), _LONGEST_RETRY_AFTER_SECONDS)

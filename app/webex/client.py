@@ -30,8 +30,8 @@ class Gate(Protocol):
     def enter(self) -> None:
         """Count one request."""
 
-    def close(self, seconds: float) -> None:
-        """Let nobody pass for so long."""
+    def close(self, seconds: float | None) -> float:
+        """Let nobody pass for so long, or as long as it thinks best; for how long it was."""
 
 
 class WebexClient:
@@ -157,7 +157,7 @@ class WebexClient:
         try:
             raise_for_answer(response, self._clock())
         except RateLimited as error:
-            self._gate.close(error.retry_after_seconds)
+            error.retry_after_seconds = self._gate.close(error.retry_after_seconds)
             raise
         return response
 

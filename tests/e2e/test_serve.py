@@ -39,7 +39,7 @@ def test_serve_runs_flower_for_the_operator_alone(tmp_path: Path) -> None:
 
     told = {"OPERATOR_PASSWORD": "let-me-in"}
     with house(tmp_path, told) as home, home.serving("--flower") as serve:
-        assert flower.rpartition("/")[0] in serve.output()
+        serve.wait_for(flower.rpartition("/")[0])
         eventually(lambda: status_with("let-me-in") == 200, message="Flower does not answer")
         assert status_with("wrong") == 401
 

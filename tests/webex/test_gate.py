@@ -27,7 +27,7 @@ def spend(gate: SharedGate, requests: int) -> int:
 def seconds_closed(gate: SharedGate) -> float:
     with pytest.raises(RateLimited) as raised:
         gate.enter()
-    return raised.value.retry_after_seconds
+    return raised.value.retry_after_seconds or 0
 
 
 @pytest.fixture
@@ -61,6 +61,31 @@ def test_a_gate_closed_by_one_process_is_felt_by_the_other(broker_url: str) -> N
     one.close(300)
 
     assert 298 < seconds_closed(other) <= 301
+    assert 298 < seconds_closed(one) <= 301
+
+
+def test_a_gate_without_a_told_time_is_closed_longer_each_time_up_to_a_minute(
+    broker_url: str,
+) -> None:
+    one, other = gate(broker_url), gate(broker_url)
+
+    assert [each.close(None) for each in (one, other, one, other, one, one)] == [
+        5,
+        10,
+        20,
+        40,
+        60,
+        60,
+    ]
+
+
+def test_a_longer_close_extends_a_shorter_one_and_not_the_other_way(broker_url: str) -> None:
+    one = gate(broker_url)
+
+    one.close(5)
+    one.close(300)
+    one.close(20)
+
     assert 298 < seconds_closed(one) <= 301
 
 
