@@ -10,7 +10,7 @@ from app.archive.store import Archive
 from app.archive.transfer import Limits, media_session
 from app.config import Settings
 from app.db.engine import Database
-from app.db.place import check_local_disk
+from app.db.place import prepare_file
 from app.dispatch.broker import Broker
 from app.dispatch.gate import SharedGate
 from app.errors import SettingsError
@@ -63,10 +63,10 @@ def build_runtime(
 
 
 def open_database(settings: Settings) -> Database:
-    """The database of the settings; an SQLite file must be on a disk of this machine."""
+    """The database of the settings; raises SettingsError where its file cannot be."""
     database = Database(settings.database_url.get_secret_value())
     if database.is_sqlite:
-        check_local_disk(str(database.url.database))
+        prepare_file(str(database.url.database))
     return database
 
 

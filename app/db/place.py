@@ -1,4 +1,4 @@
-"""Where an SQLite file may be: on a disk of this machine, since its locks end there."""
+"""Where an SQLite file may be: on a disk of this machine, and readable by its owner alone."""
 
 from pathlib import Path
 
@@ -7,10 +7,22 @@ from app.errors import SettingsError
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs"}
 
 
-def check_local_disk(path: str, mounts: Path = Path("/proc/self/mounts")) -> None:
-    """Raise SettingsError if the file would be on a network file system."""
+def prepare_file(path: str, mounts: Path = Path("/proc/self/mounts")) -> None:
+    """Make the file and its folder for their owner alone, unless they are there.
+
+    SQLite gives its side files the same rights. Raises SettingsError if the file would be on
+    a network file system, where its locks do not hold, or cannot be made.
+    """
     place = Path(path).absolute().parent
-    place.mkdir(parents=True, exist_ok=True)
+    _check_disk(place, mounts)
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Path(path).touch(mode=0o600)
+    except OSError as error:
+        raise SettingsError(f"DATABASE_URL: cannot make {path}: {error.strerror}") from None
+
+
+def _check_disk(place: Path, mounts: Path) -> None:
     kind = _file_system(place.resolve(), mounts)
     if kind in _NETWORK:
         raise SettingsError(
