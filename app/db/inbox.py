@@ -81,9 +81,13 @@ def mark_event(session: Session, event: WebhookEvent, outcome: str, *, now: date
 
 
 def postpone_event(session: Session, event: WebhookEvent, *, seconds: float, now: datetime) -> None:
-    """Look at an event again later; its ``tries`` go up."""
+    """Look at an event again later, unless it was delivered once more in the meantime."""
     session.execute(
         update(WebhookEvent)
-        .where(col(WebhookEvent.id) == event.id, col(WebhookEvent.outcome).is_(None))
+        .where(
+            col(WebhookEvent.id) == event.id,
+            col(WebhookEvent.outcome).is_(None),
+            col(WebhookEvent.deliveries) == event.deliveries,
+        )
         .values(tries=WebhookEvent.tries + 1, next_attempt_at=now + timedelta(seconds=seconds))
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, or_, select, update
+from sqlalchemy import case, func, null, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -75,19 +75,20 @@ def wake(session: Session, *which: Any, due_at: datetime, patience_until: dateti
 
     A wake also gives a row more patience: a late event means that something is coming.
     """
-    patience = case(
-        (col(Ingest.patience_until) < patience_until, patience_until),
-        else_=col(Ingest.patience_until),
-    )
+    running = col(Ingest.state) == State.RUNNING
+    later = ~running & (col(Ingest.next_attempt_at) > due_at)
+    impatient = col(Ingest.patience_until) < patience_until
+    # One statement for both states: between two, a row could end its attempt and be missed.
     session.execute(
         update(Ingest)
-        .where(*which, col(Ingest.state) == State.WAITING, col(Ingest.next_attempt_at) > due_at)
-        .values(next_attempt_at=due_at, reserved_until=None, looks=0, patience_until=patience)
-    )
-    session.execute(
-        update(Ingest)
-        .where(*which, col(Ingest.state) == State.RUNNING)
-        .values(woken=True, looks=0, patience_until=patience)
+        .where(*which, col(Ingest.state).in_((State.WAITING, State.RUNNING)))
+        .values(
+            woken=case((running, true()), else_=col(Ingest.woken)),
+            next_attempt_at=case((later, due_at), else_=col(Ingest.next_attempt_at)),
+            reserved_until=case((later, null()), else_=col(Ingest.reserved_until)),
+            looks=0,
+            patience_until=case((impatient, patience_until), else_=col(Ingest.patience_until)),
+        )
     )
 
 
@@ -164,10 +165,11 @@ def end_attempt(session: Session, lease: Lease, outcome: Outcome, *, now: dateti
     A row that was woken meanwhile is due again at once, whatever the outcome was.
     """
     values = _values_of(outcome, now)
-    woken = col(Ingest.woken).is_(True)
-    values["next_attempt_at"] = case((woken, now), else_=values["next_attempt_at"])
-    if values["state"] in (State.DONE, State.ABSENT):
-        values["state"] = case((woken, State.WAITING.value), else_=values["state"].value)
+    again: dict[str, Any] = {"next_attempt_at": now}
+    if values["state"] != State.WAITING:
+        again |= {"state": State.WAITING, "ended_at": null()}
+    for name, value in again.items():
+        values[name] = case((col(Ingest.woken).is_(True), value), else_=values[name])
     _write(
         session,
         lease,

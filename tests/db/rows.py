@@ -86,10 +86,9 @@ def make_ingests(
     rows = [{**plain, **values, "resource_id": f"{prefix}{number}"} for number in range(count)]
     with database.transaction() as session:
         session.execute(insert(Ingest), rows)
-        wanted = col(Ingest.resource_id).in_([row["resource_id"] for row in rows[:1000]])
-        if count > 1000:
-            wanted = col(Ingest.resource_id).startswith(prefix)
-        ids = session.scalars(select(col(Ingest.id)).where(wanted).order_by(col(Ingest.id)))
+        wanted = col(Ingest.meeting_row_id) == meeting.id
+        named = col(Ingest.resource_id).startswith(prefix)
+        ids = session.scalars(select(col(Ingest.id)).where(wanted, named).order_by(col(Ingest.id)))
         return [each for each in ids if each is not None]
 
 

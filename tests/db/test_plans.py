@@ -1,0 +1,127 @@
+"""The queries that run every second use an index however many rows there are."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event, insert, text
+
+from app.db.claims import claim_due, is_work_due
+from app.db.engine import Database
+from app.db.inbox import new_events
+from app.db.meetings import stale_manifests
+from app.models.tables import Meeting, WebhookEvent
+from app.models.words import Queue, State
+from tests.db.rows import LEASE_SECONDS, NOW, after, make_ingests, make_meeting
+
+ROWS = 20_000
+
+
+def claim(database: Database) -> None:
+    with database.transaction() as session:
+        claim_due(
+            session,
+            Queue.TRANSFER,
+            limit=16,
+            now=NOW,
+            reserve_seconds=2,
+            lease_seconds=LEASE_SECONDS,
+        )
+
+
+def look(database: Database) -> None:
+    with database.reading() as session:
+        is_work_due(session, Queue.POLL, now=NOW, lease_seconds=LEASE_SECONDS)
+
+
+def read_inbox(database: Database) -> None:
+    with database.reading() as session:
+        new_events(session, now=NOW, limit=200)
+
+
+def find_stale(database: Database) -> None:
+    with database.reading() as session:
+        stale_manifests(session, limit=50)
+
+
+def test_no_query_reads_a_whole_table(crowded: Database) -> None:
+    with listening(crowded) as statements:
+        for ask in (claim, look, read_inbox, find_stale):
+            ask(crowded)
+
+    assert len(statements) > 8
+    assert [plan for each in statements for plan in whole_reads(crowded, *each)] == []
+
+
+@pytest.fixture
+def crowded(database: Database) -> Database:
+    """A database with a long history, a backlog that is not due, and a little due work."""
+    for number in range(3):
+        meeting = make_meeting(database, f"m{number}_I_1", account=f"account-{number}")
+        make_ingests(database, meeting, ROWS // 4, "old", state=State.DONE, next_attempt_at=None)
+        make_ingests(database, meeting, ROWS // 15, "later", next_attempt_at=after(600))
+        make_ingests(database, meeting, 20, "now")
+    with database.transaction() as session:
+        session.execute(insert(WebhookEvent), inbox())
+        session.execute(insert(Meeting), meetings())
+        session.execute(text("UPDATE meeting SET manifest_revision = revision"))
+    with database.transaction() as session:
+        session.execute(text("ANALYZE"))
+    return database
+
+
+def inbox() -> list[dict[str, Any]]:
+    plain = {
+        "resource": "meetings",
+        "event": "ended",
+        "data_id": "x",
+        "body": "{}",
+        "first_received_at": NOW,
+        "last_received_at": NOW,
+        "deliveries": 1,
+        "tries": 0,
+        "next_attempt_at": NOW,
+    }
+    return [
+        {**plain, "digest": str(number), "outcome": None if number % 500 == 0 else "processed"}
+        for number in range(ROWS // 2)
+    ]
+
+
+def meetings() -> list[dict[str, Any]]:
+    plain = {
+        "account": "",
+        "details_known": True,
+        "folder": None,
+        "source": "webhook",
+        "revision": 3,
+        "manifest_revision": 3,
+        "first_seen_at": NOW,
+    }
+    return [{**plain, "meeting_id": f"old{number}_I_1"} for number in range(ROWS // 4)]
+
+
+@contextmanager
+def listening(database: Database) -> Iterator[list[tuple[str, Any]]]:
+    """Every SELECT that is sent, with its parameters."""
+    statements: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        if statement.startswith("SELECT"):
+            statements.append((statement, values))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(database.engine, "before_cursor_execute", note)
+
+
+def whole_reads(database: Database, statement: str, values: Any) -> list[str]:
+    """What the database says it would read in full, one line each."""
+    word = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+    with database.reading() as session:
+        connection: Connection = session.connection()
+        lines = [str(row[-1]) for row in connection.exec_driver_sql(f"{word} {statement}", values)]
+    whole = "SCAN" if database.is_sqlite else "Seq Scan"
+    # SQLite calls a question without a table "SCAN CONSTANT ROW".
+    return [line for line in lines if whole in line and "CONSTANT" not in line]
