@@ -75,7 +75,7 @@ def _link(kind: str, recording: Recording, world: World, media_url: str, now: da
         "isprevent": "no",
         "ispwd": "yes",
     }
-    return f"{media_url}{PATHS[kind]}?{urlencode(query)}"
+    return f"{world.settings.links_at or media_url}{PATHS[kind]}?{urlencode(query)}"
 
 
 def _ticket(world: World, nonce: str, kind: str, number: str, stamp: str) -> str:

@@ -90,6 +90,7 @@ class Settings(BaseModel):
 
     expired_link: Literal["403-json", "200-html", "302-login"] = "403-json"
     link_seconds: int = Field(default=10800, gt=0)
+    links_at: str = ""
     media_ranges: bool = True
     media_etag: bool = True
     media_content_length: bool = True
