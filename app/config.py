@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
@@ -11,7 +12,6 @@ from pydantic import (
     BeforeValidator,
     Field,
     NonNegativeInt,
-    PositiveFloat,
     PositiveInt,
     SecretStr,
     ValidationError,
@@ -37,6 +37,10 @@ def _split(value: Any) -> Any:
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
+# Ten years, so that no time reckoned with it is beyond what a calendar can say.
+Seconds = Annotated[float, Field(gt=0, le=10 * 366 * 86400)]
+Hours = Annotated[float, Field(gt=0, le=10 * 366 * 24)]
+
 
 class NameFileSource(PydanticBaseSettingsSource):
     """Reads NAME from the file that NAME_FILE names, as Docker and Kubernetes hand out secrets."""
@@ -51,7 +55,7 @@ class NameFileSource(PydanticBaseSettingsSource):
         if not path:
             return None, field_name, False
         try:
-            return Path(path).read_text().rstrip("\r\n"), field_name, False
+            return Path(path).read_text().rstrip("\r\n") or None, field_name, False
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not text"
             raise SettingsError(
@@ -96,13 +100,13 @@ class Settings(BaseSettings):
     download_hosts: Names = (".webex.com",)
     encryption_key: Secrets = ()
     operator_password: SecretStr | None = None
-    poll_first_seconds: PositiveFloat = 60
-    poll_max_seconds: PositiveFloat = 3600
-    poll_give_up_hours: PositiveFloat = 48
-    settle_seconds: Annotated[float, Field(ge=0)] = 120
-    lease_seconds: PositiveFloat = 30
-    sweep_seconds: PositiveFloat = 2
-    backfill_seconds: PositiveFloat = 3600
+    poll_first_seconds: Seconds = 60
+    poll_max_seconds: Seconds = 3600
+    poll_give_up_hours: Hours = 48
+    settle_seconds: Annotated[float, Field(ge=0, le=10 * 366 * 86400)] = 120
+    lease_seconds: Seconds = 30
+    sweep_seconds: Seconds = 2
+    backfill_seconds: Seconds = 3600
     backfill_days: PositiveInt = 7
     rate_limit_per_minute: PositiveInt = 300
     transfer_concurrency: PositiveInt = 8
@@ -129,11 +133,11 @@ class Settings(BaseSettings):
     def _known_database(cls, url: SecretStr) -> SecretStr:
         try:
             backend = make_url(url.get_secret_value())
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             raise ValueError("is no database address") from None
         if backend.drivername not in ("sqlite", "postgresql+psycopg"):
             raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
-        if backend.drivername == "sqlite" and not backend.database:
+        if backend.drivername == "sqlite" and backend.database in (None, "", ":memory:"):
             raise ValueError("must name a file: a database in memory is lost with its process")
         return url
 
@@ -143,6 +147,10 @@ class Settings(BaseSettings):
         schemes = ("redis://", "rediss://", "amqp://", "amqps://")
         if url is not None and not url.get_secret_value().startswith(schemes):
             raise ValueError("must start with redis:// or amqp:// (or rediss://, amqps://)")
+        try:
+            _passwords(url)
+        except (ArgumentError, ValueError):
+            raise ValueError("is no broker address") from None
         return url
 
     @field_validator("archive_path_template")
@@ -184,11 +192,12 @@ class Settings(BaseSettings):
             value = getattr(self, name)
             each = value if isinstance(value, tuple) else (value,)
             found |= {secret.get_secret_value() for secret in each if isinstance(secret, SecretStr)}
-        passwords = {make_url(self.database_url.get_secret_value()).password}
-        if self.celery_broker_url:
-            passwords.add(make_url(self.celery_broker_url.get_secret_value()).password)
-        found.discard(self.database_url.get_secret_value())
-        return frozenset(text for text in found | {str(p) for p in passwords if p} if text)
+        # The addresses themselves are told to people; only their passwords are secret.
+        for address in (self.database_url, self.celery_broker_url):
+            if address is not None:
+                found.discard(address.get_secret_value())
+            found |= _passwords(address)
+        return frozenset(text for text in found if text)
 
 
 def load_settings(**given: Any) -> Settings:
@@ -199,6 +208,16 @@ def load_settings(**given: Any) -> Settings:
         first = error.errors(include_url=False, include_input=False)[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
         raise SettingsError(f"{name}: {_plain(first['msg'])}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(".env: is not UTF-8 text") from None
+
+
+def _passwords(address: SecretStr | None) -> set[str]:
+    """The password in an address, as it is and as it is written there."""
+    if address is None:
+        return set()
+    text = address.get_secret_value()
+    return {each for each in (make_url(text).password, urlsplit(text).password) if each}
 
 
 def _plain(message: str) -> str:

@@ -82,16 +82,22 @@ class SecretRemover:
 
     def __call__(self, _logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
         """Return the line without secrets."""
-        return {key: self._clean(value) for key, value in line.items()}
+        return {
+            key: value if isinstance(value, logging.LogRecord) else self._clean(value)
+            for key, value in line.items()
+        }
 
     def _clean(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.clean_text(value)
+        if value is None or isinstance(value, bool | int | float):
+            return value
         if isinstance(value, dict):
-            return {key: self._clean(inner) for key, inner in value.items()}
-        if isinstance(value, list | tuple):
+            return {self.clean_text(str(key)): self._clean(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
             return [self._clean(inner) for inner in value]
-        return value
+        # What is left would be written as this text only after the secrets were removed.
+        return self.clean_text(repr(value))
 
     def clean_text(self, text: str) -> str:
         """Return a text without secrets."""
