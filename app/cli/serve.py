@@ -12,7 +12,8 @@ import click
 import structlog
 
 from app.cli.output import json_option
-from app.cli.supervisor import Program, Supervisor, answers_http, state_lock
+from app.cli.state_folder import state_lock
+from app.cli.supervisor import Program, Supervisor, answers_http
 from app.cli.valkey import valkey_program
 from app.cli.webhooks import DOOR
 from app.config import Settings, load_settings

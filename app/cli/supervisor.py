@@ -6,7 +6,6 @@ Ctrl-C in the terminal reaches the supervisor alone; standard output and error a
 """
 
 import contextlib
-import fcntl
 import http.client
 import math
 import os
@@ -18,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
 
@@ -30,12 +28,6 @@ LONGEST_DELAY_SECONDS = 30.0
 HEALTHY_SECONDS = 60.0
 LOOK_AGAIN_SECONDS = 0.05
 NOT_STARTED = 127  # what a shell reports of a program that could not be started
-
-
-class StateInUse(IngestError):
-    """Another program runs on the same state folder."""
-
-    code = "state_in_use"
 
 
 class ProgramNotReady(IngestError):
@@ -279,25 +271,6 @@ def restart_delay_seconds(restarts_in_a_row: int) -> float:
     """Return the wait before the next start: half a second, doubling, thirty seconds at most."""
     doublings = min(restarts_in_a_row, 16)
     return min(math.ldexp(FIRST_DELAY_SECONDS, doublings), LONGEST_DELAY_SECONDS)
-
-
-@contextmanager
-def state_lock(state_dir: Path) -> Iterator[None]:
-    """Keep the folder to ourselves; the lock goes with the process, however it ends."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (state_dir / "serve.lock").open("a+") as lock_file:
-        try:
-            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock_file.seek(0)
-            raise StateInUse(
-                f"The folder {state_dir} is in use by process {lock_file.read().strip() or '?'}:"
-                " stop that one first, or start this one in another folder."
-            ) from None
-        lock_file.truncate(0)
-        lock_file.write(f"{os.getpid()}\n")
-        lock_file.flush()
-        yield
 
 
 def answers_http(host: str, port: int, path: str = "/livez", *, seconds: float = 1) -> bool:

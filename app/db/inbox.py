@@ -4,12 +4,11 @@ import hashlib
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from app.db.engine import Database
+from app.db.statements import insert_into
 from app.models.tables import WebhookEvent
 
 
@@ -29,31 +28,31 @@ def store_event(
     ``recordings.updated`` may mean two changes; working through an event twice is harmless.
     Raises DatabaseUnavailable.
     """
-    insert = sqlite_insert if database.is_sqlite else postgres_insert
-    statement = insert(WebhookEvent).values(
-        digest=hashlib.sha256(raw).hexdigest(),
-        resource=resource,
-        event=event,
-        data_id=data_id,
-        body=body,
-        first_received_at=now,
-        last_received_at=now,
-        next_attempt_at=now,
-        deliveries=1,
-        tries=0,
-    )
-    again = statement.on_conflict_do_update(
-        index_elements=["digest"],
-        set_={
-            "deliveries": WebhookEvent.__table__.c.deliveries + 1,  # type: ignore[attr-defined]
-            "last_received_at": now,
-            "next_attempt_at": now,
-            "outcome": None,
-            "tries": 0,
-        },
-    )
+    values = {
+        "digest": hashlib.sha256(raw).hexdigest(),
+        "resource": resource,
+        "event": event,
+        "data_id": data_id,
+        "body": body,
+        "first_received_at": now,
+        "last_received_at": now,
+        "next_attempt_at": now,
+        "deliveries": 1,
+        "tries": 0,
+    }
+    again = {
+        "deliveries": col(WebhookEvent.deliveries) + 1,
+        "last_received_at": now,
+        "next_attempt_at": now,
+        "outcome": None,
+        "tries": 0,
+    }
     with database.transaction() as session:
-        session.connection().execute(again)
+        insert = insert_into(session, WebhookEvent).values(values)
+        # Without the unit of work of a session: this is the door's hot path.
+        session.connection().execute(
+            insert.on_conflict_do_update(index_elements=["digest"], set_=again)
+        )
 
 
 def new_events(session: Session, *, now: datetime, limit: int) -> list[WebhookEvent]:

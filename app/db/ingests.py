@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import case, func, null, or_, select, true, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from app.db.statements import insert_into
 from app.errors import LeaseLost
 from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
 from app.models.tables import Ingest, Meeting
@@ -40,9 +39,8 @@ def open_ingest(
     now: datetime,
 ) -> bool:
     """Make the row of one resource of a meeting, waiting until ``due_at``; true if it is new."""
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
     made = session.scalar(
-        insert(Ingest)
+        insert_into(session, Ingest)
         .values(
             meeting_row_id=meeting.id,
             resource=resource,

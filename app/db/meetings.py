@@ -4,20 +4,18 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from app.db.statements import insert_into
 from app.models.tables import Ingest, Meeting
 from app.models.words import CORE_RESOURCES, State
 
 
 def ensure_meeting(session: Session, meeting_id: str, *, source: str, now: datetime) -> Meeting:
     """The row of a meeting, made if there is none; two makers end up with one row."""
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
     session.execute(
-        insert(Meeting)
+        insert_into(session, Meeting)
         .values(
             meeting_id=meeting_id,
             source=source,

@@ -2,18 +2,16 @@
 
 from datetime import datetime
 
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from app.db.statements import insert_into
 from app.models.tables import Tick
 
 
 def tick(session: Session, name: str, *, now: datetime) -> None:
     """Say that it happened now."""
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgres_insert
     session.execute(
-        insert(Tick)
+        insert_into(session, Tick)
         .values(name=name, at=now)
         .on_conflict_do_update(index_elements=["name"], set_={"at": now})
     )

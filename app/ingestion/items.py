@@ -1,7 +1,8 @@
 """Lists of recordings or transcripts: polled until they have settled and all items are stored."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 from app.db.ingests import heartbeat, items_of, open_ingest
 from app.ingestion.entry import patience_until
@@ -9,13 +10,13 @@ from app.ingestion.retry import NothingYet, decide, delay_seconds
 from app.ingestion.workbench import Work
 from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
 from app.models.tables import Ingest
-from app.models.webex import MeetingDetails
+from app.models.webex import MeetingDetails, Recording, Transcript
 from app.models.words import Priority, Reason, State
 from app.webex import resources
+from app.webex.client import WebexClient
 
 UNKNOWN_START = timedelta(days=30)
 """How far before the first news of a meeting its recordings are looked for, if need be."""
-
 
 LISTED_AFTER = timedelta(hours=1)
 """So long after the end Webex's list of meetings is believed when it says: there is none."""
@@ -23,7 +24,16 @@ LISTED_AFTER = timedelta(hours=1)
 Flag = Callable[[MeetingDetails], bool | None]
 
 
-def follow_items(work: Work, found: Sequence[str], *, flag: Flag, none: Reason) -> Outcome:
+class Find(Protocol):
+    """Lists the items of a meeting at Webex."""
+
+    def __call__(
+        self, client: WebexClient, meeting_id: str, *, since: datetime, now: datetime
+    ) -> Sequence[Recording | Transcript]:
+        """All items since a time."""
+
+
+def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome:
     """Open one row for each new item that Webex lists, and say how the list itself stands.
 
     It is done when at least one item was found, the list has not grown for SETTLE_SECONDS,
@@ -31,8 +41,11 @@ def follow_items(work: Work, found: Sequence[str], *, flag: Flag, none: Reason) 
     recording makes several, so finding one is no reason to stop looking. ``flag`` reads
     from the list of meetings whether there are any, ``none`` is the reason when there are not.
     """
-    bench, now = work.bench, work.bench.clock()
-    _open_new(work, found)
+    bench, now, meeting = work.bench, work.bench.clock(), work.meeting
+    since = meeting.start_at or meeting.first_seen_at - UNKNOWN_START
+    _open_new(
+        work, [each.id for each in find(work.webex, meeting.meeting_id, since=since, now=now)]
+    )
     with bench.database.reading() as session:
         items = [
             item

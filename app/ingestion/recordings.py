@@ -3,7 +3,7 @@
 from app.archive.paths import recording_path, safe_id
 from app.archive.transfer import Link
 from app.errors import LinkDead
-from app.ingestion.items import UNKNOWN_START, follow_items
+from app.ingestion.items import follow_items
 from app.ingestion.storing import store_json
 from app.ingestion.transfers import bring_file
 from app.ingestion.workbench import Work
@@ -15,13 +15,9 @@ from app.webex import resources
 
 def ingest_recordings(work: Work) -> Outcome:
     """Look for the recordings of a meeting."""
-    meeting = work.meeting
-    since = meeting.start_at or meeting.first_seen_at - UNKNOWN_START
-    now = work.bench.clock()
-    found = resources.recordings(work.webex, meeting.meeting_id, since=since, now=now)
     return follow_items(
         work,
-        [each.id for each in found],
+        resources.recordings,
         flag=lambda listed: listed.has_recording,
         none=Reason.NOT_RECORDED,
     )

@@ -4,7 +4,7 @@ from app.archive.paths import safe_id, transcript_path
 from app.db.files import replace_snippets
 from app.db.ingests import heartbeat
 from app.errors import Forbidden
-from app.ingestion.items import UNKNOWN_START, follow_items
+from app.ingestion.items import follow_items
 from app.ingestion.storing import store_bytes, store_json
 from app.ingestion.workbench import Work
 from app.models.outcomes import Done, Failed, Outcome
@@ -14,13 +14,9 @@ from app.webex import resources
 
 def ingest_transcripts(work: Work) -> Outcome:
     """Look for the transcripts of a meeting."""
-    meeting = work.meeting
-    since = meeting.start_at or meeting.first_seen_at - UNKNOWN_START
-    now = work.bench.clock()
-    found = resources.transcripts(work.webex, meeting.meeting_id, since=since, now=now)
     return follow_items(
         work,
-        [each.id for each in found],
+        resources.transcripts,
         flag=lambda listed: listed.has_transcription,
         none=Reason.NOT_TRANSCRIBED,
     )

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.supervisor import Program, StateInUse, restart_delay_seconds, state_lock
+from app.cli.state_folder import StateInUse, state_lock
+from app.cli.supervisor import Program, restart_delay_seconds
 from tests.cli.supervised import end, logged, shell, started, supervised
 from tests.servers import Spawned, alive, eventually, spawn
 
@@ -223,7 +224,7 @@ def test_a_second_supervisor_on_the_same_folder_is_refused(tmp_path: Path) -> No
 
 def test_a_killed_process_leaves_the_folder_free(tmp_path: Path) -> None:
     script = (
-        "import signal, sys; from pathlib import Path; from app.cli.supervisor import state_lock\n"
+        "import signal, sys; from pathlib import Path\nfrom app.cli.state_folder import state_lock\n"
         "with state_lock(Path(sys.argv[1])): print('locked', flush=True); signal.pause()"
     )
     with spawn([sys.executable, "-c", script, tmp_path]) as holder:
