@@ -69,9 +69,8 @@ def broker_url(valkey: ValkeyServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def stage(
-    tmp_path: Path, database: Database, database_url: str, broker_url: str
-) -> Iterator[Stage]:
+def stage(tmp_path: Path, database: Database, broker_url: str) -> Iterator[Stage]:
     """A stage with the simulator's usual timeline."""
-    with staged(tmp_path, database_url, broker_url) as stage:
+    url = database.url.render_as_string(hide_password=False)
+    with staged(tmp_path, url, broker_url) as stage:
         yield stage

@@ -24,8 +24,8 @@ from app.models.tables import Ingest, Meeting, WebhookEvent
 from app.models.words import State
 from app.runtime import Runtime, build_runtime
 from app.web.application import create_app
-from simulator import Simulator
 from simulator import Settings as SimulatorSettings
+from simulator import Simulator
 
 SECRET = "a-webhook-secret-for-tests"
 TOKEN = "simulator-token"

@@ -224,7 +224,8 @@ def test_a_second_supervisor_on_the_same_folder_is_refused(tmp_path: Path) -> No
 
 def test_a_killed_process_leaves_the_folder_free(tmp_path: Path) -> None:
     script = (
-        "import signal, sys; from pathlib import Path\nfrom app.cli.state_folder import state_lock\n"
+        "import signal, sys; from pathlib import Path\n"
+        "from app.cli.state_folder import state_lock\n"
         "with state_lock(Path(sys.argv[1])): print('locked', flush=True); signal.pause()"
     )
     with spawn([sys.executable, "-c", script, tmp_path]) as holder:
