@@ -106,15 +106,18 @@ def stale_manifests(session: Session, *, limit: int) -> list[int]:
 def settle_completeness(session: Session, meeting_row_id: int, *, now: datetime) -> bool:
     """Mark a meeting complete when its core resources have ended well, else not complete.
 
+    Each recording and each transcript counts, not only their lists.
+
     True when it has just become complete.
     """
-    ended_well = select(func.count()).where(
+    core = (
         col(Ingest.meeting_row_id) == meeting_row_id,
-        col(Ingest.resource_id) == "",
         col(Ingest.resource).in_(CORE_RESOURCES),
-        col(Ingest.state).in_((State.DONE, State.ABSENT)),
     )
-    complete = session.scalar(ended_well) == len(CORE_RESOURCES)
+    ended_well = col(Ingest.state).in_((State.DONE, State.ABSENT))
+    lists = select(func.count()).where(*core, col(Ingest.resource_id) == "", ended_well)
+    open_ones = select(func.count()).where(*core, ~ended_well)
+    complete = session.scalar(lists) == len(CORE_RESOURCES) and not session.scalar(open_ones)
     became = (
         col(Meeting.completed_at).is_(None) if complete else col(Meeting.completed_at).is_not(None)
     )

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from app.db.engine import Database
-from app.ingestion.commands import request_meetings, resolve_instances
+from app.ingestion.commands import request_meetings, resolve_instances, retry
 from app.models.tables import Participant, Snippet
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.archives import differences, manifest_of
@@ -266,3 +266,21 @@ def test_calendar_events_and_unknown_ones_are_kept_and_change_nothing(stage: Sta
     stage.control.settle()
 
     assert stage.work() == 0
+
+
+def test_a_recording_that_is_fetched_again_makes_the_meeting_incomplete_until_it_is_there(
+    stage: Stage,
+) -> None:
+    meeting_id = held(stage, recordings=[{"id": RECORDING, "prevent_download": True}])
+    stage.control.add_fault(
+        method="GET", origin="api", path_regex=f"/recordings/{RECORDING}", status=503, times=99
+    )
+
+    retry(stage.bench, [meeting_id])
+    stage.live(minutes=30)
+
+    assert stage.states(meeting_id)[f"recordings/{RECORDING}"] == ("waiting", "retrying")
+    assert stage.meeting(meeting_id).completed_at is None
+    assert manifest_of(stage, meeting_id)["complete"] is False
+    stage.control.forget_faults()
+    stage.live_until_complete(meeting_id)
