@@ -89,4 +89,5 @@ def want_now(
 
 def patience_until(meeting: Meeting, pace: Pace, now: datetime) -> datetime:
     """When something of this meeting that has not appeared counts as absent."""
-    return (meeting.end_at or now) + pace.give_up
+    # An end that lies ahead is a mistake, and may lie beyond what a calendar can say.
+    return min(meeting.end_at or now, now) + pace.give_up

@@ -1,6 +1,7 @@
 """Events: committed as they come, later turned into rows; Webex's word is only a hint."""
 
 import json
+import re
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,6 +12,7 @@ from app.db.meetings import ensure_meeting, find_meeting, hint, settle_completen
 from app.errors import (
     AnswerUnreadable,
     BodyTooLarge,
+    DatabaseUnavailable,
     NotAnEvent,
     NotFound,
     SignatureWrong,
@@ -29,6 +31,8 @@ MOST_BODY_BYTES = 64 * 1024
 EVENTS_AT_ONCE = 200
 _MOST_TRIES = 20
 _LONGEST_PAUSE_SECONDS = 3600
+
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 log = structlog.get_logger()
 
@@ -89,6 +93,12 @@ def work_through_events(bench: Workbench) -> int:
             _work_through(bench, event)
         except WebexError as error:
             _postpone(bench, event, error)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            # Whatever is wrong with one event, the ones behind it must not wait for ever.
+            log.exception("event.fault", resource=event.resource, data_id=event.data_id)
+            _mark(bench, event, "unresolved")
     return len(events)
 
 
@@ -96,6 +106,8 @@ def _work_through(bench: Workbench, stored: WebhookEvent) -> None:
     event = Event.read(json.loads(stored.body))
     now = bench.clock()
     meeting_id = _meeting_id(bench, event, now)
+    if meeting_id is not None and not is_instance(meeting_id):
+        meeting_id = None
     with bench.database.transaction() as session:
         if meeting_id is not None:
             _act(session, bench, event, meeting_id, now)
@@ -115,7 +127,7 @@ def _meeting_id(bench: Workbench, event: Event, now: datetime) -> str | None:
     data = event.data
     match event.resource, event.event:
         case Resource.MEETINGS, "started" | "ended":
-            return data.id if is_instance(data.id) else None
+            return data.id
         case Resource.PARTICIPANTS, "joined" | "left":
             return data.meeting_id
         case Resource.RECORDINGS, "created" | "updated":
@@ -129,9 +141,10 @@ def _meeting_id(bench: Workbench, event: Event, now: datetime) -> str | None:
 def is_instance(meeting_id: str) -> bool:
     """Whether an id names a meeting that took place: ``…_I_<digits>``.
 
-    A series has 32 hexadecimal digits, an occurrence ends in its scheduled start.
+    A series has 32 hexadecimal digits, an occurrence ends in its scheduled start. What
+    cannot be the name of a folder is no id of Webex's.
     """
-    return "_I_" in meeting_id
+    return "_I_" in meeting_id and _ID.fullmatch(meeting_id) is not None
 
 
 def _meeting_of_transcript(bench: Workbench, transcript_id: str, now: datetime) -> str:
@@ -205,10 +218,10 @@ def _hinted(
 def _postpone(bench: Workbench, stored: WebhookEvent, error: WebexError) -> None:
     now = bench.clock()
     gives_up = stored.tries + 1 >= _MOST_TRIES or not (error.retryable or error.status == 404)
-    with bench.database.transaction() as session:
-        if gives_up:
-            mark_event(session, stored, "unresolved", now=now)
-        else:
+    if gives_up:
+        _mark(bench, stored, "unresolved")
+    else:
+        with bench.database.transaction() as session:
             seconds = min(bench.pace.first_seconds * 1.5**stored.tries, _LONGEST_PAUSE_SECONDS)
             postpone_event(session, stored, seconds=seconds, now=now)
     log.warning(
@@ -217,3 +230,8 @@ def _postpone(bench: Workbench, stored: WebhookEvent, error: WebexError) -> None
         data_id=stored.data_id,
         error=error.code,
     )
+
+
+def _mark(bench: Workbench, stored: WebhookEvent, outcome: str) -> None:
+    with bench.database.transaction() as session:
+        mark_event(session, stored, outcome, now=bench.clock())
