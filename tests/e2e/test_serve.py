@@ -1,5 +1,6 @@
 """`serve`: everything on one machine, with nothing set but a token and a secret."""
 
+import json
 import re
 import signal
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 import psutil
 import requests
 
-from tests.e2e.house import house
+from app.webex.signature import sign
+from tests.e2e.house import SECRET, house
 from tests.processes import eventually
 
 
@@ -26,6 +28,26 @@ def test_serve_needs_only_a_token_and_a_secret_to_archive_a_meeting(tmp_path: Pa
         assert "complete" in page.text
         overview = home.command("status")
         assert "1 known, 1 complete" in overview
+
+
+def test_the_door_reads_chunked_bodies_to_their_end_and_no_further(tmp_path: Path) -> None:
+    with house(tmp_path) as home, home.serving():
+
+        def deliver(padding: int) -> int:
+            event = {"resource": "meetings", "event": "created", "data": {"id": "x"}}
+            body = json.dumps(event | {"padding": "x" * padding}).encode()
+            pieces = (body[start : start + 1000] for start in range(0, len(body), 1000))
+            headers = {"X-Spark-Signature": sign(body, SECRET)}
+            url = f"{home.address}/webhooks/webex"
+            return requests.post(url, data=pieces, headers=headers, timeout=10).status_code
+
+        assert deliver(10) == 204
+        assert deliver(60_000) == 204
+        assert deliver(65 * 1024) == 413
+        eventually(
+            lambda: json.loads(home.command("status", "--json"))["events"] == {"ignored": 2},
+            message="what was taken is not in the inbox",
+        )
 
 
 def test_serve_runs_flower_for_the_operator_alone(tmp_path: Path) -> None:
