@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -80,13 +80,18 @@ def touch(session: Session, meeting_row_id: int) -> None:
 
 
 def manifest_written(session: Session, meeting_row_id: int, revision: int) -> bool:
-    """Note that the manifest tells ``revision``; false if there is a newer one by now."""
-    result = session.execute(
+    """Note that the manifest tells ``revision``; false if there is a newer one by now.
+
+    Then it counts as never written: it may stand in the place of the newer one.
+    """
+    newest = col(Meeting.revision) == revision
+    session.execute(
         update(Meeting)
-        .where(col(Meeting.id) == meeting_row_id, col(Meeting.revision) == revision)
-        .values(manifest_revision=revision)
+        .where(col(Meeting.id) == meeting_row_id)
+        .values(manifest_revision=case((newest, revision), else_=0))
     )
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    written = select(newest).where(col(Meeting.id) == meeting_row_id)
+    return bool(session.scalar(written))
 
 
 def stale_manifests(session: Session, *, limit: int) -> list[int]:

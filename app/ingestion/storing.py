@@ -107,17 +107,24 @@ def record_file(work: Work, kind: Kind, stored: Stored, *, version: int, source:
 def refresh_manifest(bench: Workbench, meeting_row_id: int) -> None:
     """Write the manifest until it tells what the rows say.
 
-    Several workers may do so at once: whoever finds newer rows after writing writes again,
-    and the sweep finds a manifest that a crash left behind.
+    Several workers may do so at once: whoever finds newer rows after writing writes again.
+    The sweep finds a manifest that a crash or a broken disk left behind.
     """
-    while True:
-        with bench.database.reading() as session:
-            meeting = session.get_one(Meeting, meeting_row_id)
-            if meeting.folder is None or meeting.manifest_revision == meeting.revision:
-                return
-            ingests = ingests_of(session, meeting_row_id)
-            files = files_of(session, meeting_row_id)
-        bench.archive.write_manifest(meeting.folder, manifest_of(meeting, ingests, files))
-        with bench.database.transaction() as session:
-            if manifest_written(session, meeting_row_id, meeting.revision):
-                return
+    try:
+        while not _write_manifest(bench, meeting_row_id):
+            pass
+    except OSError as error:
+        log.warning("manifest.unwritten", error=error.strerror)
+
+
+def _write_manifest(bench: Workbench, meeting_row_id: int) -> bool:
+    """Write it as the rows are now; false if they have changed meanwhile."""
+    with bench.database.reading() as session:
+        meeting = session.get_one(Meeting, meeting_row_id)
+        if meeting.folder is None or meeting.manifest_revision == meeting.revision:
+            return True
+        ingests = ingests_of(session, meeting_row_id)
+        files = files_of(session, meeting_row_id)
+    bench.archive.write_manifest(meeting.folder, manifest_of(meeting, ingests, files))
+    with bench.database.transaction() as session:
+        return manifest_written(session, meeting_row_id, meeting.revision)
