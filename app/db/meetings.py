@@ -13,7 +13,7 @@ from app.models.words import CORE_RESOURCES, State
 
 
 def ensure_meeting(session: Session, meeting_id: str, *, source: str, now: datetime) -> Meeting:
-    """The row of a meeting, made if there is none; two makers end up with one row."""
+    """The row of a meeting, made if there is none, locked as by lock_meeting."""
     session.execute(
         insert_into(session, Meeting)
         .values(
@@ -27,7 +27,23 @@ def ensure_meeting(session: Session, meeting_id: str, *, source: str, now: datet
         )
         .on_conflict_do_nothing(index_elements=["meeting_id"])
     )
-    return session.scalars(select(Meeting).where(col(Meeting.meeting_id) == meeting_id)).one()
+    return session.scalars(
+        select(Meeting).where(col(Meeting.meeting_id) == meeting_id).with_for_update(key_share=True)
+    ).one()
+
+
+def lock_meeting(session: Session, meeting_row_id: int) -> None:
+    """Write to this meeting alone until the transaction ends.
+
+    Whoever writes more than one row of a meeting locks it first. Otherwise two of them may
+    each hold the row that the other one needs, and Postgres throws one of them out. Even an
+    INSERT … ON CONFLICT DO NOTHING waits for whoever is changing the row that is there.
+    """
+    session.execute(
+        select(col(Meeting.id))
+        .where(col(Meeting.id) == meeting_row_id)
+        .with_for_update(key_share=True)
+    )
 
 
 def find_meeting(session: Session, meeting_id: str) -> Meeting | None:

@@ -7,7 +7,14 @@ from sqlalchemy import ColumnElement, select
 from sqlmodel import col
 
 from app.db.ingests import reopen
-from app.db.meetings import ensure_meeting, find_meeting, hint, settle_completeness, touch
+from app.db.meetings import (
+    ensure_meeting,
+    find_meeting,
+    hint,
+    lock_meeting,
+    settle_completeness,
+    touch,
+)
 from app.errors import NotFound
 from app.ingestion.entry import want_meeting
 from app.ingestion.events import is_instance
@@ -103,6 +110,8 @@ def _reopen(
         which.append(col(Ingest.meeting_row_id).in_(recent))
     with bench.database.transaction() as session:
         meetings = set(session.scalars(select(col(Ingest.meeting_row_id)).where(*which)))
+        for row_id in sorted(meetings):
+            lock_meeting(session, row_id)
         count = reopen(
             session,
             *which,

@@ -8,7 +8,14 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app.db.inbox import mark_event, new_events, postpone_event, store_event
-from app.db.meetings import ensure_meeting, find_meeting, hint, settle_completeness, touch
+from app.db.meetings import (
+    ensure_meeting,
+    find_meeting,
+    hint,
+    lock_meeting,
+    settle_completeness,
+    touch,
+)
 from app.errors import (
     AnswerUnreadable,
     BodyTooLarge,
@@ -161,7 +168,8 @@ def _act(session: Session, bench: Workbench, event: Event, meeting_id: str, now:
     match event.resource, event.event:
         case Resource.PARTICIPANTS, _:
             meeting = find_meeting(session, meeting_id)
-            if meeting is not None and meeting.webex_state == "ended":
+            if meeting is not None and meeting.id and meeting.webex_state == "ended":
+                lock_meeting(session, meeting.id)
                 want_now(session, meeting, Resource.PARTICIPANTS, pace=pace, now=now)
         case Resource.MEETINGS, "started":
             _hinted(session, event, meeting_id, "inProgress", now)

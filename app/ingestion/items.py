@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from app.db.ingests import heartbeat, items_of, open_ingest
+from app.db.meetings import lock_meeting
 from app.ingestion.entry import patience_until
 from app.ingestion.retry import NothingYet, decide, delay_seconds
 from app.ingestion.workbench import Work
@@ -82,6 +83,7 @@ def _open_new(work: Work, found: Sequence[str]) -> None:
         patience_until(work.meeting, work.bench.pace, now), now + work.bench.pace.give_up
     )
     with work.bench.database.transaction() as session:
+        lock_meeting(session, work.meeting_row_id)
         heartbeat(session, work.lease, now=now)
         for resource_id in found:
             open_ingest(

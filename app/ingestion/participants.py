@@ -2,6 +2,7 @@
 
 from app.db.files import replace_participants
 from app.db.ingests import heartbeat
+from app.db.meetings import lock_meeting
 from app.ingestion.retry import NothingYet, decide
 from app.ingestion.storing import store_json
 from app.ingestion.workbench import Work
@@ -45,5 +46,6 @@ def _store(work: Work, people: list[MeetingParticipant]) -> None:
         for each in people
     }
     with work.bench.database.transaction() as session:
+        lock_meeting(session, work.meeting_row_id)
         heartbeat(session, work.lease, now=work.bench.clock())
         replace_participants(session, work.meeting_row_id, rows.values())

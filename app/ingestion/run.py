@@ -1,5 +1,6 @@
 """One attempt at one ingest: taken under a lease, worked on, ended by one outcome."""
 
+import errno
 from collections.abc import Callable
 
 import structlog
@@ -7,8 +8,8 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from app.db.ingests import end_attempt, lease, reopen, wake
-from app.db.meetings import settle_completeness, touch
-from app.errors import DatabaseUnavailable, IngestError, LeaseLost
+from app.db.meetings import lock_meeting, settle_completeness, touch
+from app.errors import DatabaseUnavailable, DiskFull, IngestError, LeaseLost
 from app.ingestion.meetings import ingest_meeting
 from app.ingestion.participants import ingest_participants
 from app.ingestion.recordings import ingest_recording, ingest_recordings
@@ -70,6 +71,9 @@ def _attempt(work: Work) -> Outcome:
     except IngestError as error:
         return decide(error, work.ingest, work.bench.pace, work.bench.clock())
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            full = DiskFull("the disk of the archive is full")
+            return decide(full, work.ingest, work.bench.pace, work.bench.clock())
         # The one place that stops everything else: a fault of ours in one item must end
         # visibly in its row, and must not be tried for ever by one worker after the other.
         log.exception("ingest.fault")
@@ -79,6 +83,7 @@ def _attempt(work: Work) -> Outcome:
 def _end(work: Work, outcome: Outcome) -> None:
     now = work.bench.clock()
     with work.bench.database.transaction() as session:
+        lock_meeting(session, work.meeting_row_id)
         end_attempt(session, work.lease, outcome, now=now)
         if work.ingest.resource_id and not isinstance(outcome, Wait):
             _wake_list(work, session)

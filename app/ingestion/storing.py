@@ -10,7 +10,7 @@ from app.archive.paths import meeting_folder, versioned
 from app.archive.store import Stored, to_json
 from app.db.files import add_file, files_of, latest_file
 from app.db.ingests import details_state, heartbeat, ingests_of
-from app.db.meetings import fix_folder, manifest_written, touch
+from app.db.meetings import fix_folder, lock_meeting, manifest_written, touch
 from app.errors import NoFolderYet
 from app.ingestion.workbench import Work, Workbench
 from app.models.secrecy import without_secrets
@@ -98,6 +98,7 @@ def record_file(work: Work, kind: Kind, stored: Stored, *, version: int, source:
         stored_at=now,
     )
     with work.bench.database.transaction() as session:
+        lock_meeting(session, work.meeting_row_id)
         heartbeat(session, work.lease, now=now, publishing_sha256=None)
         add_file(session, file)
         touch(session, work.meeting_row_id)

@@ -3,6 +3,7 @@
 from app.archive.paths import safe_id, transcript_path
 from app.db.files import replace_snippets
 from app.db.ingests import heartbeat
+from app.db.meetings import lock_meeting
 from app.errors import Forbidden
 from app.ingestion.items import follow_items
 from app.ingestion.storing import store_bytes, store_json
@@ -56,5 +57,6 @@ def _store_snippets(work: Work, transcript_id: str) -> None:
         for each in snippets
     ]
     with work.bench.database.transaction() as session:
+        lock_meeting(session, work.meeting_row_id)
         heartbeat(session, work.lease, now=work.bench.clock())
         replace_snippets(session, work.meeting_row_id, transcript_id, rows)
