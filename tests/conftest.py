@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import shutil
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,12 +52,40 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the newest schema, to be copied: migrating takes a while."""
+    path = tmp_path_factory.mktemp("migrated") / "template.db"
+    _migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres: PostgresServer) -> str:
+    """The name of a Postgres database with the newest schema, to be copied."""
+    _migrate(postgres.create_database("migrated_template"))
+    return "migrated_template"
+
+
 @pytest.fixture
-def database(database_url: str) -> Iterator[Database]:
-    """A database with the newest schema, on each kind in turn."""
+def database(request: pytest.FixtureRequest, database_url: str) -> Iterator[Database]:
+    """A database with the newest schema, on each kind in turn; it is at `database_url`."""
     database = Database(database_url)
-    migrate(database)
+    name = str(database.url.database)
+    if database.is_sqlite:
+        shutil.copyfile(request.getfixturevalue("migrated_file"), name)
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres")
+        template = request.getfixturevalue("migrated_template")
+        server.drop_database(name)
+        server.create_database(name, template=template)
     yield database
+    database.dispose()
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    migrate(database)
     database.dispose()
 
 

@@ -23,6 +23,8 @@ _RESOURCES = {
 _REASONS = {
     Reason.STILL_PROCESSING: "Webex is still processing it",
     Reason.NOT_AVAILABLE: "Webex has none",
+    Reason.NOT_RECORDED: "the meeting was not recorded",
+    Reason.NOT_TRANSCRIBED: "the meeting was not transcribed",
     Reason.NOT_FINAL: "Webex does not know yet when everybody came and went",
     Reason.TIMES_MISSING: "stored, but Webex never told when everybody came and went",
     Reason.MEETING_UNKNOWN: "Webex has not told yet when and where the meeting took place",
