@@ -48,7 +48,7 @@ def story(meeting_id: str) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_any_order_and_any_number_of_deliveries_end_the_same(bench: Workbench, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 -- a seed, not a secret
     meeting_id = "a1_I_1"
@@ -75,43 +75,44 @@ def test_any_order_and_any_number_of_deliveries_end_the_same(bench: Workbench, s
     assert meeting.end_at == NOW
 
 
-@pytest.mark.parametrize(
-    ("resource", "event", "data"),
-    [
-        ("meetings", "created", {"id": "a1_I_1"}),
-        ("meetings", "ended", {"id": "0" * 32}),
-        ("meetings", "ended", {"id": f"{'0' * 32}_20260302T083000Z"}),
-        ("recordings", "deleted", {"id": "r1", "meetingId": "a1_I_1"}),
-        ("recordings", "created", {"id": "r1", "meetingId": "0" * 32}),
-        ("recordings", "created", {"id": "r1", "meetingId": "../../a_I_1"}),
-        ("recordings", "created", {"id": "r1", "meetingId": "_I_" * 3000}),
-        ("meetings", "ended", {"id": "a_I_1/../b"}),
-        ("meetingParticipants", "joined", {"id": "p1", "meetingId": "a1_I_1"}),
-        ("polls", "created", {"id": "p1"}),
-    ],
-)
+NO_MEETING: list[tuple[str, str, dict[str, Any]]] = [
+    ("meetings", "created", {"id": "a1_I_1"}),
+    ("meetings", "ended", {"id": "0" * 32}),
+    ("meetings", "ended", {"id": f"{'0' * 32}_20260302T083000Z"}),
+    ("meetings", "ended", {"id": "a_I_1/../b"}),
+    ("recordings", "deleted", {"id": "r1", "meetingId": "a1_I_1"}),
+    ("recordings", "created", {"id": "r1", "meetingId": "0" * 32}),
+    ("recordings", "created", {"id": "r1", "meetingId": "../../a_I_1"}),
+    ("recordings", "created", {"id": "r1", "meetingId": "_I_" * 3000}),
+    ("meetingParticipants", "joined", {"id": "p1", "meetingId": "a1_I_1"}),
+    ("polls", "created", {"id": "p1"}),
+]
+
+
 def test_what_concerns_no_meeting_that_took_place_is_stored_and_makes_nothing(
-    bench: Workbench, resource: str, event: str, data: dict[str, Any]
+    bench: Workbench,
 ) -> None:
-    deliver(bench, resource, event, **data)
+    for resource, event, data in NO_MEETING:
+        deliver(bench, resource, event, **data)
 
     work_through_events(bench)
 
-    (stored,) = stored_events(bench)
-    assert stored.outcome in ("ignored", "processed")
+    stored = stored_events(bench)
+    assert len(stored) == len(NO_MEETING)
+    assert {each.outcome for each in stored} == {"ignored", "processed"}
     with bench.database.reading() as session:
         assert session.scalars(select(Meeting)).all() == []
 
 
-@pytest.mark.parametrize("end", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "soon", 7])
-def test_an_event_with_impossible_times_is_worked_through_all_the_same(
-    bench: Workbench, end: object
-) -> None:
-    deliver(bench, "meetings", "ended", id="a1_I_1", start=end, end=end)
+def test_an_event_with_impossible_times_is_worked_through_all_the_same(bench: Workbench) -> None:
+    ends = ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "soon", 7]
+    for number, end in enumerate(ends):
+        deliver(bench, "meetings", "ended", id=f"a1_I_{number}", start=end, end=end)
 
     work_through_events(bench)
 
-    assert {resource for resource, _ in rows_of(bench, "a1_I_1")} == CORE
+    for number in range(len(ends)):
+        assert {resource for resource, _ in rows_of(bench, f"a1_I_{number}")} == CORE
 
 
 def test_an_event_that_breaks_our_code_holds_up_no_other(bench: Workbench) -> None:

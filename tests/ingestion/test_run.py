@@ -79,7 +79,7 @@ def test_a_worker_that_was_overtaken_leaves_no_trace(stage: Stage) -> None:
     assert (stored.state, stored.attempt, stored.lost) == (State.DONE, 2, 0)
     assert row(stage, recording) == stored
     assert files_of(stage, recording) == files
-    assert sorted(kind for kind, _, _ in files) == [Kind.AUDIO, Kind.RECORDING, Kind.VIDEO]
+    assert sorted(kind for kind, _, _ in files) == [Kind.RECORDING, Kind.VIDEO]
     assert parts(stage) == []
     stage.live_until_complete(meeting_id)
     assert differences(stage, meeting_id) == []
@@ -130,7 +130,7 @@ def test_a_recording_that_changed_is_stored_beside_the_first(stage: Stage) -> No
     stage.live_until_complete(meeting_id)
 
     names = {path.name for path in (stage.place(meeting_id) / "recordings").iterdir()}
-    assert {f"{changed}.mp4", f"{changed}.v2.mp4", f"{changed}.mp3", f"{changed}.v2.mp3"} <= names
+    assert {f"{changed}.mp4", f"{changed}.v2.mp4"} <= names
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +203,8 @@ def everything(stage: Stage) -> list[Ingest]:
         return list(session.scalars(select(Ingest)))
 
 
-def hold(stage: Stage, **order: int) -> str:
+def hold(stage: Stage, *, recordings: int, transcripts: int) -> str:
+    order = {"recordings": [{"audio": False}] * recordings, "transcripts": transcripts}
     meeting_id: str = stage.hold_meeting(timeline="instant", **order)["meeting_id"]
     stage.advance(10)
     return meeting_id
