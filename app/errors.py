@@ -10,6 +10,7 @@
     │   └── NotAnEvent
     ├── NoFolderYet            a meeting's start or site is not known yet
     ├── LeaseLost              another worker has taken this work over
+    ├── ArchiveUnavailable     the archive's disk refuses to be written or read
     ├── WorkerStopping         the worker was asked to stop; the work goes on elsewhere
     ├── WebexError             Webex answered, but not with what was asked for
     │   ├── NotFound           404: not there yet, gone, or not ours to see
@@ -18,6 +19,7 @@
     │   ├── Forbidden          403
     │   ├── RateLimited        429, or our own budget is spent (retry_after_seconds)
     │   ├── WebexUnavailable   no answer, 5xx, 408, 423, 425
+    │   ├── PartialList        a list in which Webex itself could not read every item
     │   └── AnswerUnreadable   an answer that is not what the API describes
     └── TransferError          a file did not arrive
         ├── LinkDead           the download link no longer leads to the file
@@ -31,6 +33,8 @@
 ``code`` is for machines and stands in the database; ``str(error)`` is for people.
 ``retryable`` says whether the same work may succeed later without anybody's help.
 """
+
+from typing import Any
 
 
 class IngestError(Exception):
@@ -94,6 +98,13 @@ class LeaseLost(IngestError):
     """Another worker has taken this work over; nothing more may be written."""
 
     code = "lease_lost"
+
+
+class ArchiveUnavailable(IngestError):
+    """The archive's disk refuses to be written or read; the work waits for it."""
+
+    code = "archive_unavailable"
+    retryable = True
 
 
 class WorkerStopping(IngestError):
@@ -175,6 +186,20 @@ class AnswerUnreadable(WebexError):
 
     code = "answer_unreadable"
     retryable = True
+
+
+class PartialList(WebexError):
+    """A list in which Webex itself could not read every item; ``items`` are those it could.
+
+    Such an item has an ``errors`` object instead of its fields (REST API basics).
+    """
+
+    code = "partial_list"
+    retryable = True
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.items: list[Any] = []
 
 
 class TransferError(IngestError):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from app.archive.captions import check_vtt
+from app.archive.mp3 import check_mp3
 from app.archive.mp4 import check_mp4
 from app.errors import MediaBroken
 from app.models.words import Kind
@@ -23,8 +24,8 @@ def check_file(path: Path, kind: Kind, suffix: str) -> None:
         raise MediaBroken("a web page or an error message came instead of media")
     if kind is Kind.VIDEO and suffix == ".mp4":
         check_mp4(path)
-    elif kind is Kind.AUDIO and not _is_mp3(start):
-        raise MediaBroken("the audio file does not start like an MP3")
+    elif kind is Kind.AUDIO:
+        check_mp3(path)
     elif kind is Kind.VTT:
         check_vtt(path)
 
@@ -32,8 +33,3 @@ def check_file(path: Path, kind: Kind, suffix: str) -> None:
 def is_text(start: bytes) -> bool:
     """Whether a file that should be media starts like HTML, XML or JSON."""
     return start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"<", b"{")
-
-
-def _is_mp3(start: bytes) -> bool:
-    # An ID3 tag, or the eleven set bits that every MPEG audio frame starts with.
-    return start[:3] == b"ID3" or (len(start) > 1 and start[0] == 0xFF and start[1] & 0xE0 == 0xE0)

@@ -225,7 +225,9 @@ def _hinted(
 
 def _postpone(bench: Workbench, stored: WebhookEvent, error: WebexError) -> None:
     now = bench.clock()
-    gives_up = stored.tries + 1 >= _MOST_TRIES or not (error.retryable or error.status == 404)
+    # A refused token or an unreachable Webex is no fault of the event: it waits it out.
+    never_found = error.status == 404 and stored.tries + 1 >= _MOST_TRIES
+    gives_up = never_found or not (error.retryable or error.status == 404)
     if gives_up:
         _mark(bench, stored, "unresolved")
     else:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from app.db.ingests import heartbeat, items_of, open_ingest
 from app.db.meetings import lock_meeting
+from app.errors import PartialList
 from app.ingestion.entry import patience_until
 from app.ingestion.retry import NothingYet, decide, delay_seconds
 from app.ingestion.workbench import Work
@@ -44,9 +45,13 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
     """
     bench, now, meeting = work.bench, work.bench.clock(), work.meeting
     since = meeting.start_at or meeting.first_seen_at - UNKNOWN_START
-    _open_new(
-        work, [each.id for each in find(work.webex, meeting.meeting_id, since=since, now=now)]
-    )
+    try:
+        found = find(work.webex, meeting.meeting_id, since=since, now=now)
+    except PartialList as error:
+        # What Webex could read is fetched; the list itself is asked for again.
+        _open_new(work, [each.id for each in error.items])
+        raise
+    _open_new(work, [each.id for each in found])
     with bench.database.reading() as session:
         items = [
             item

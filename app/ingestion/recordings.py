@@ -2,8 +2,12 @@
 
 from app.archive.paths import recording_path, safe_id
 from app.archive.transfer import Link
+from app.db.ingests import heartbeat
+from app.db.meetings import ensure_meeting
 from app.errors import LinkDead
+from app.ingestion.entry import want_meeting
 from app.ingestion.items import follow_items
+from app.ingestion.retry import NothingYet, decide
 from app.ingestion.storing import store_json
 from app.ingestion.transfers import bring_file
 from app.ingestion.workbench import Work
@@ -30,14 +34,33 @@ def ingest_recording(work: Work) -> Outcome:
     except ValueError as error:
         return Failed("id_unusable", f"Webex names the recording by {error}")
     recording = resources.recording(work.webex, recording_id)
+    if recording.meeting_id and recording.meeting_id != work.meeting.meeting_id:
+        return _belongs_elsewhere(work, recording.meeting_id)
     store_json(work, Kind.RECORDING, recording_path(recording_id, Kind.RECORDING), recording.raw)
     links = recording.temporary_direct_download_links
     if links is None or links.recording_download_link is None:
-        return Absent(Reason.DOWNLOAD_PREVENTED)
+        return _without_links(work)
     _bring(work, recording, Kind.VIDEO)
     if links.audio_download_link:
         _bring(work, recording, Kind.AUDIO)
     return Done()
+
+
+def _belongs_elsewhere(work: Work, meeting_id: str) -> Outcome:
+    """An event named the wrong meeting: the right one is told, this one has no such recording."""
+    bench, now = work.bench, work.bench.clock()
+    with bench.database.transaction() as session:
+        heartbeat(session, work.lease, now=now)
+        meeting = ensure_meeting(session, meeting_id, source="webhook", now=now)
+        want_meeting(session, meeting, pace=bench.pace, now=now)
+    return Absent(Reason.NOT_AVAILABLE)
+
+
+def _without_links(work: Work) -> Outcome:
+    # Webex leaves the links out where downloads are prevented; one look may also be too early.
+    if work.ingest.looks:
+        return Absent(Reason.DOWNLOAD_PREVENTED)
+    return decide(NothingYet(), work.ingest, work.bench.pace, work.bench.clock())
 
 
 def _bring(work: Work, recording: Recording, kind: Kind) -> None:
@@ -46,6 +69,7 @@ def _bring(work: Work, recording: Recording, kind: Kind) -> None:
         kind,
         recording_path(recording.id, kind, recording.format),
         source=_source(recording, kind),
+        expected_bytes=recording.size_bytes if kind is Kind.VIDEO else None,
         fresh_link=lambda: _fresh_link(work, recording.id, kind),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.errors import (
+    ArchiveUnavailable,
     DiskFull,
     Forbidden,
     Gone,
@@ -25,7 +26,7 @@ MOST_LOST = 5
 """So often a worker may vanish over the same work before nobody touches it any more."""
 
 _FEWEST_TRIES = 5
-_DISK_FULL_SECONDS = 60
+_DISK_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def decide(what: NothingYet | IngestError, ingest: Ingest, pace: Pace, now: date
 
     Not ready is no error: it becomes absent only when the patience of the row is over and
     this is at least the second look. Errors that may pass are tried until then, at least
-    five times; a full disk, a refused token and a spent budget wait for as long as they last.
+    five times; a full or broken disk, a refused token and a spent budget wait as long as it takes.
     """
     match what:
         case NothingYet(reason):
@@ -53,11 +54,12 @@ def decide(what: NothingYet | IngestError, ingest: Ingest, pace: Pace, now: date
             return Wait(_in(seconds, now), Reason.RATE_LIMITED, counts=False)
         case WorkerStopping():
             return Wait(now, Reason.SHUTDOWN, counts=False)
-        case DiskFull():
-            seconds = min(_DISK_FULL_SECONDS, pace.max_seconds)
-            return _paused(what, Reason.DISK_FULL, _in(seconds, now))
+        case DiskFull() | ArchiveUnavailable():
+            seconds = min(_DISK_SECONDS, pace.max_seconds)
+            return _paused(what, Reason(what.code), _in(seconds, now))
         case TokenRefused():
-            return _paused(what, Reason.TOKEN_REFUSED, _in(delay_seconds(ingest.tries, pace), now))
+            seconds = min(5 * pace.first_seconds, pace.max_seconds)
+            return _paused(what, Reason.TOKEN_REFUSED, _in(seconds, now))
         case Forbidden():
             return Absent(Reason.NO_PERMISSION)
         case Gone():

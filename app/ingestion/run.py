@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from app.db.ingests import end_attempt, lease, reopen, wake
 from app.db.meetings import lock_meeting, settle_completeness, touch
-from app.errors import DatabaseUnavailable, DiskFull, IngestError, LeaseLost
+from app.errors import ArchiveUnavailable, DatabaseUnavailable, DiskFull, IngestError, LeaseLost
 from app.ingestion.meetings import ingest_meeting
 from app.ingestion.participants import ingest_participants
 from app.ingestion.recordings import ingest_recording, ingest_recordings
@@ -70,14 +70,21 @@ def _attempt(work: Work) -> Outcome:
         raise
     except IngestError as error:
         return decide(error, work.ingest, work.bench.pace, work.bench.clock())
+    except OSError as error:
+        # Errors of the network are translated where they arise; what is left is the archive's disk.
+        return decide(_of_the_disk(error), work.ingest, work.bench.pace, work.bench.clock())
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            full = DiskFull("the disk of the archive is full")
-            return decide(full, work.ingest, work.bench.pace, work.bench.clock())
         # The one place that stops everything else: a fault of ours in one item must end
         # visibly in its row, and must not be tried for ever by one worker after the other.
         log.exception("ingest.fault")
         return Failed("fault", f"an error in webex-ingest itself: {type(error).__name__}")
+
+
+def _of_the_disk(error: OSError) -> IngestError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull("the disk of the archive is full")
+    where = error.filename or "the archive"
+    return ArchiveUnavailable(f"{where}: {error.strerror or type(error).__name__}; see ARCHIVE_DIR")
 
 
 def _end(work: Work, outcome: Outcome) -> None:

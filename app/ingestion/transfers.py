@@ -6,14 +6,20 @@ from app.archive.part import Part
 from app.archive.paths import versioned
 from app.archive.store import Stored
 from app.archive.transfer import Link, Transfer
-from app.errors import IngestError, MediaBroken
+from app.errors import IngestError, MediaBroken, TransferInterrupted
 from app.ingestion.storing import folder_of, plan_version, record_file
 from app.ingestion.workbench import Work
 from app.models.words import Kind
 
 
 def bring_file(
-    work: Work, kind: Kind, path: str, *, source: str, fresh_link: Callable[[], Link]
+    work: Work,
+    kind: Kind,
+    path: str,
+    *,
+    source: str,
+    expected_bytes: int | None,
+    fresh_link: Callable[[], Link],
 ) -> None:
     """Transfer one file, verify it, give it its name, write its row.
 
@@ -35,6 +41,7 @@ def bring_file(
             transfer.total, transfer.validator = work.ingest.bytes_total, work.ingest.validator
         _tell(work, kind, transfer)
         _run(work, transfer)
+        _doubt(transfer, kind, place, expected_bytes)
         work.tell(
             publishing_sha256=part.sha256,
             bytes_done=part.size,
@@ -54,6 +61,19 @@ def _run(work: Work, transfer: Transfer) -> None:
         _tell(work, None, transfer)
         raise
     transfer.part.sync()
+
+
+def _doubt(transfer: Transfer, kind: Kind, place: str, expected_bytes: int | None) -> None:
+    """Refuse a file whose end nobody vouches for.
+
+    Without a length a lost connection looks like the end. An MP4 and an MP3 tell by
+    themselves whether they are whole; of anything else Webex's ``sizeBytes`` must have come.
+    """
+    told = transfer.total is not None or place.endswith(".mp4") or kind is Kind.AUDIO
+    if not told and transfer.part.size < (expected_bytes or 1):
+        came = transfer.part.size
+        transfer.part.restart()
+        raise TransferInterrupted(f"{came:,} of {expected_bytes:,} bytes came, without a length")
 
 
 def _publish(work: Work, transfer: Transfer, folder: str, place: str, kind: Kind) -> Stored:

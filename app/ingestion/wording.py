@@ -35,6 +35,7 @@ _REASONS = {
     Reason.NO_PERMISSION: "the account may not read all of it",
     Reason.DELETED: "deleted at Webex",
     Reason.DISK_FULL: "the disk of the archive is full",
+    Reason.ARCHIVE_UNAVAILABLE: "the archive cannot be written or read",
     Reason.RATE_LIMITED: "Webex asks for a pause",
     Reason.RETRYING: "it went wrong and is tried again",
     Reason.TOKEN_REFUSED: "Webex refuses the access token",

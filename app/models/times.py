@@ -7,6 +7,9 @@ from typing import Any
 Clock = Callable[[], datetime]
 """Tells the time; handed in wherever time decides something."""
 
+# Times are added to; a year that nobody lives in would leave the calendar.
+_FIRST_YEAR, _LAST_YEAR = 1970, 2200
+
 
 def utc_now() -> datetime:
     """The time now, aware and in UTC."""
@@ -26,7 +29,7 @@ def parse_time(text: Any) -> datetime | None:
         time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    return None if time.year <= 1970 else time
+    return time if _FIRST_YEAR < time.year < _LAST_YEAR else None
 
 
 def format_time(time: datetime) -> str:

@@ -1,5 +1,6 @@
 """Webex's answers and events, read once at the border: only the fields that are used."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Self
 
@@ -17,6 +18,8 @@ from pydantic.alias_generators import to_camel
 
 from app.errors import AnswerUnreadable
 from app.models.times import parse_time
+
+_MEETING_ID = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 Time = Annotated[datetime | None, BeforeValidator(parse_time)]
 Id = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -48,6 +51,14 @@ Known = Annotated[
     bool | None, BeforeValidator(lambda value: value if isinstance(value, bool) else None)
 ]
 Flag = Annotated[bool, BeforeValidator(lambda value: value is True)]
+
+
+def _meeting_id(value: Any) -> str | None:
+    """An id of a meeting that can be a key and a folder; anything else is None."""
+    return value if isinstance(value, str) and _MEETING_ID.fullmatch(value) else None
+
+
+MeetingId = Annotated[str | None, BeforeValidator(_meeting_id)]
 
 
 class WebexModel(BaseModel):
@@ -82,7 +93,7 @@ class EventData(WebexModel):
     """The ``data`` of an event: an id, and hints."""
 
     id: Id
-    meeting_id: Text = None
+    meeting_id: MeetingId = None
     meeting_series_id: Text = None
     scheduled_meeting_id: Text = None
     site_url: Text = None
@@ -129,7 +140,7 @@ class Recording(WebexModel):
     """A recording, as it stands in a list or alone."""
 
     id: Id
-    meeting_id: Text = None
+    meeting_id: MeetingId = None
     topic: Text = None
     site_url: Text = None
     create_time: Text = None
@@ -145,7 +156,7 @@ class Transcript(WebexModel):
     """A transcript in a list; its own links are ignored, they are built from the id."""
 
     id: Id
-    meeting_id: Text = None
+    meeting_id: MeetingId = None
     start_time: Time = None
     status: Text = None
 

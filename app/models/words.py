@@ -77,6 +77,7 @@ class Reason(StrEnum):
     NO_PERMISSION = "no_permission"
     DELETED = "deleted"
     DISK_FULL = "disk_full"
+    ARCHIVE_UNAVAILABLE = "archive_unavailable"
     RATE_LIMITED = "rate_limited"
     RETRYING = "retrying"
     TOKEN_REFUSED = "token_refused"  # noqa: S105 -- a reason, not a token

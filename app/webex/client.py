@@ -11,7 +11,13 @@ import requests
 import tenacity
 import urllib3
 
-from app.errors import AnswerUnreadable, RateLimited, TokenRefused, WebexUnavailable
+from app.errors import (
+    AnswerUnreadable,
+    PartialList,
+    RateLimited,
+    TokenRefused,
+    WebexUnavailable,
+)
 from app.models.times import Clock
 from app.webex.answers import raise_for_answer, read_json
 
@@ -73,23 +79,28 @@ class WebexClient:
         """Every item of a list, over all pages.
 
         Follows ``Link: rel="next"`` as it is, through empty pages (they may stand anywhere),
-        until there is none; never to another host, never in a circle.
+        until there is none; never to another host, never in a circle. Raises PartialList after
+        the last item when Webex could not read some items itself.
         """
         url = f"{self.api_url}{path}"
         wanted: Mapping[str, Any] | None = {"max": PAGE_SIZE, **params}
-        seen = {url}
+        seen, unread = {url}, 0
         for _ in range(_MOST_PAGES):
             response = self._ask("GET", url, params=wanted)
             items = read_json(response).get("items")
             if not isinstance(items, list):
                 raise AnswerUnreadable("Webex's list has no items")
-            # A per-item `errors` object means that Webex itself could not read the item now.
-            yield from (item for item in items if isinstance(item, dict) and not _is_partial(item))
+            readable = [item for item in items if not _is_partial(item)]
+            unread += len(items) - len(readable)
+            yield from readable
             following = self._next(response, seen)
             if following is None:
-                return
+                break
             url, wanted = following, None
-        raise AnswerUnreadable(f"Webex's list has more than {_MOST_PAGES} pages")
+        else:
+            raise AnswerUnreadable(f"Webex's list has more than {_MOST_PAGES} pages")
+        if unread:
+            raise PartialList(f"Webex could not read {unread} item(s) of its list itself")
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """POST, PUT or DELETE; never tried twice. An empty answer is an empty object."""
@@ -191,8 +202,9 @@ def _origin(url: str) -> tuple[str, str] | None:
     return parts.scheme, parts.netloc
 
 
-def _is_partial(item: dict[str, Any]) -> bool:
-    return isinstance(item.get("errors"), dict)
+def _is_partial(item: Any) -> bool:
+    # A per-item `errors` object means that Webex itself could not read the item now.
+    return not isinstance(item, dict) or isinstance(item.get("errors"), dict)
 
 
 def _patiently(ask: Callable[[], requests.Response]) -> requests.Response:

@@ -1,9 +1,11 @@
 """The resources of a meeting, as functions: what to ask for, and what Webex answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from urllib.parse import quote
 
+from app.errors import PartialList
 from app.models.times import format_time
 from app.models.webex import (
     MeetingDetails,
@@ -12,11 +14,16 @@ from app.models.webex import (
     Recording,
     Transcript,
     TranscriptSnippet,
+    WebexModel,
 )
 from app.webex.client import WebexClient
 
+Model = TypeVar("Model", bound=WebexModel)
+
 _BEFORE = timedelta(days=1)
 _LONGEST_WINDOW = timedelta(days=30)
+# Sites keep recordings for a year unless they are told otherwise.
+_LONGEST_AGO = timedelta(days=3 * 366)
 
 
 def meeting(client: WebexClient, meeting_id: str) -> MeetingDetails:
@@ -29,17 +36,16 @@ def instances(
 ) -> list[MeetingDetails]:
     """The ended instances of a meeting series."""
     wanted = {"meetingSeriesId": series_id, "meetingType": "meeting", "state": "ended"}
-    return [
-        MeetingDetails.read(item)
-        for window in _windows(since, now)
-        for item in client.pages("/meetings", {**wanted, **window})
-    ]
+    windows = _windows(since, now)
+    return _gather(
+        MeetingDetails, [client.pages("/meetings", {**wanted, **each}) for each in windows]
+    )
 
 
 def participants(client: WebexClient, meeting_id: str) -> list[MeetingParticipant]:
     """Everybody who was in a meeting instance."""
-    items = client.pages("/meetingParticipants", {"meetingId": meeting_id})
-    return [MeetingParticipant.read(item) for item in items]
+    pages = client.pages("/meetingParticipants", {"meetingId": meeting_id})
+    return _gather(MeetingParticipant, [pages])
 
 
 def recordings(
@@ -50,14 +56,8 @@ def recordings(
     Without ``from`` and ``to`` Webex looks at the last seven days only, and does not say
     that a meetingId changes this; so both are always sent, in windows of thirty days.
     """
-    found = {
-        each.id: each
-        for window in _windows(since, now)
-        for each in map(
-            Recording.read, client.pages("/recordings", {"meetingId": meeting_id, **window})
-        )
-    }
-    return list(found.values())
+    which, windows = {"meetingId": meeting_id}, _windows(since, now)
+    return _gather(Recording, [client.pages("/recordings", {**which, **each}) for each in windows])
 
 
 def recording(client: WebexClient, recording_id: str) -> Recording:
@@ -70,12 +70,10 @@ def transcripts(
 ) -> list[Transcript]:
     """All transcripts of a meeting instance, or of the account when ``meeting_id`` is None."""
     which = {"meetingId": meeting_id} if meeting_id else {}
-    found = {
-        each.id: each
-        for window in _windows(since, now)
-        for each in map(Transcript.read, client.pages("/meetingTranscripts", {**which, **window}))
-    }
-    return list(found.values())
+    windows = _windows(since, now)
+    return _gather(
+        Transcript, [client.pages("/meetingTranscripts", {**which, **each}) for each in windows]
+    )
 
 
 def transcript_text(
@@ -94,8 +92,8 @@ def transcript_text(
 
 def snippets(client: WebexClient, transcript_id: str) -> list[TranscriptSnippet]:
     """What was said in a transcript, in order."""
-    items = client.pages(f"/meetingTranscripts/{quote(transcript_id, safe='')}/snippets", {})
-    return [TranscriptSnippet.read(item) for item in items]
+    path = f"/meetingTranscripts/{quote(transcript_id, safe='')}/snippets"
+    return _gather(TranscriptSnippet, [client.pages(path, {})])
 
 
 def me(client: WebexClient) -> Person:
@@ -103,8 +101,24 @@ def me(client: WebexClient) -> Person:
     return Person.read(client.get("/people/me"))
 
 
+def _gather(model: type[Model], lists: Iterable[Iterator[dict[str, Any]]]) -> list[Model]:
+    """The items of several lists, each once; PartialList brings those that could be read."""
+    found: dict[str, Model] = {}
+    partial: PartialList | None = None
+    for each in lists:
+        try:
+            for item in each:
+                found[str(item.get("id"))] = model.read(item)
+        except PartialList as error:
+            partial = error
+    if partial is not None:
+        partial.items = list(found.values())
+        raise partial
+    return list(found.values())
+
+
 def _windows(since: datetime, now: datetime) -> Iterator[dict[str, str]]:
-    start, end = since - _BEFORE, now + _BEFORE
+    start, end = max(since, now - _LONGEST_AGO) - _BEFORE, now + _BEFORE
     while start < end:
         stop = min(start + _LONGEST_WINDOW, end)
         yield {"from": format_time(start), "to": format_time(stop)}

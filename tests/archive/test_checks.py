@@ -30,6 +30,8 @@ def whole(content: Content) -> bytes:
     return b"".join(content.pieces())
 
 
+# 128 kbit/s at 44.1 kHz: a header and silence, 417 bytes (ISO/IEC 11172-3).
+FRAME = b"\xff\xfb\x90\x00" + bytes(413)
 MOVIE = whole(mp4.video("a movie", 30, 60_000))
 
 
@@ -216,7 +218,8 @@ def test_any_bytes_are_captions_or_broken(path: Path, text: bytes) -> None:
         (Kind.VIDEO, ".arf", b"ARF\0anything"),
         (Kind.VIDEO, ".bin", b"\x1aE\xdf\xa3 anything"),
         (Kind.AUDIO, ".mp3", whole(mp3.audio("seed", 3))),
-        (Kind.AUDIO, ".mp3", b"\xff\xfb\x90\x00"),
+        (Kind.AUDIO, ".mp3", FRAME),
+        (Kind.AUDIO, ".mp3", b"ID3\x04\0\0\0\0\0\x05" + b"12345" + FRAME * 3 + b"TAG" + bytes(125)),
         (Kind.VTT, ".vtt", VTT.encode()),
         (Kind.TXT, ".txt", b"<any text>"),
         (Kind.RECORDING, ".json", b"{}\n"),
@@ -240,6 +243,9 @@ def test_a_whole_file_is_accepted(path: Path, kind: Kind, suffix: str, content: 
         (Kind.AUDIO, ".mp3", b"<html>"),
         (Kind.AUDIO, ".mp3", b"RIFF....WAVE"),
         (Kind.AUDIO, ".mp3", b"\xff"),
+        (Kind.AUDIO, ".mp3", FRAME[:-1]),
+        (Kind.AUDIO, ".mp3", FRAME * 2 + FRAME[:100]),
+        (Kind.AUDIO, ".mp3", FRAME + b"<html>something else</html>"),
         (Kind.AUDIO, ".mp3", b"\xff\x00"),
         (Kind.VTT, ".vtt", b"WEBVTT\n"),
     ],

@@ -114,34 +114,6 @@ def test_ingest_of_a_series_without_an_ended_meeting_says_so(home: House) -> Non
     assert "lists no ended meeting" in said
 
 
-def test_ingest_with_wait_follows_the_work_to_its_end(home: House) -> None:
-    meeting_id = home.simulator.control.hold_meeting(webhooks=False)["meeting_id"]
-    with home.serving():
-        said = home.command("ingest", meeting_id, "--wait")
-
-        assert f"{meeting_id} recordings: done" in said
-        assert home.differences(meeting_id) == []
-        assert "complete" in home.command("status", meeting_id)
-        told = json.loads(home.command("ingest", meeting_id, "--wait", "--json"))
-        assert told == {"meetings": [meeting_id], "complete": True}
-
-
-def test_retry_opens_what_was_absent_of_a_named_meeting(home: House) -> None:
-    control = home.simulator.control
-    meeting_id = control.hold_meeting(webhooks=False, recordings=0, transcripts=0)["meeting_id"]
-    home.environment["POLL_GIVE_UP_HOURS"] = "0.0001"
-    with home.serving():
-        home.command("ingest", meeting_id, "--wait")
-    assert home.status(meeting_id)["complete"] is True
-
-    assert "2 resource(s)" in home.command("retry", meeting_id)
-
-    states = {each["resource"]: each["state"] for each in home.status(meeting_id)["ingests"]}
-    assert states["recordings"] == "waiting"
-    assert states["meetings"] == "done"
-    assert "0 resource(s)" in home.command("retry", "--failed")
-
-
 def test_webhooks_are_registered_once_repaired_listed_and_deleted(home: House) -> None:
     assert "No webhooks" in home.command("webhooks", "list")
     assert home.command("webhooks", "register").count("created") >= 11
@@ -170,12 +142,3 @@ def test_a_refused_token_is_told_in_one_line(home: House) -> None:
     assert "401" in said
     assert "expired-long-ago" not in said
     assert said.strip().count("\n") == 0
-
-
-def test_send_test_says_whether_the_door_took_it(home: House) -> None:
-    assert "cannot be reached" in home.command("webhooks", "send-test", code=1)
-    with home.serving():
-        assert "took the test event" in home.command("webhooks", "send-test")
-        assert json.loads(home.command("webhooks", "send-test", "--json"))["ok"] is True
-        home.environment["WEBEX_WEBHOOK_SECRET"] = "another-one"
-        assert "answered 401" in home.command("webhooks", "send-test", code=1)

@@ -11,6 +11,9 @@ from typing import Any
 
 import requests
 
+from app.ingestion.registration import register
+from app.models.times import utc_now
+from app.webex.client import WebexClient
 from simulator import Settings as SimulatorSettings
 from simulator import Simulator
 from tests.processes import Spawned, eventually, free_port, spawn
@@ -136,8 +139,35 @@ class House:
             content = (folder / file["path"]).read_bytes() if file else b""
             if hashlib.sha256(content).hexdigest() != true["sha256"]:
                 wrong.append(f"{true} is not what is stored as {file}")
-        parts = [str(path) for path in self.archive.rglob("*.part")]
-        return wrong + parts
+        return wrong
+
+    def register(self) -> None:
+        """Register the webhooks, as the command does, without the start of a process."""
+        told = {"token": self.environment["WEBEX_ACCESS_TOKEN"], "address": self.address}
+        register_webhooks(self.simulator.api_url, **told)
+
+    def wait_until_no_part_is_left(self) -> None:
+        """Wait until nothing in the archive is half written."""
+        eventually(
+            lambda: not list(self.archive.rglob("*.part")), message="part files are left behind"
+        )
+
+
+def register_webhooks(api_url: str, *, token: str, address: str) -> None:
+    """Register every wanted webhook at the simulator."""
+    client = WebexClient(api_url, token=lambda: token, gate=OpenGate(), clock=utc_now)
+    register(client, target_url=f"{address}/webhooks/webex", secret=SECRET)
+
+
+class OpenGate:
+    """A gate that lets everybody pass."""
+
+    def enter(self) -> None:
+        """Let one request pass."""
+
+    def close(self, seconds: float | None) -> float:
+        """Stay open."""
+        return seconds or 0
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 
 from tests.e2e.house import House, house
@@ -23,10 +22,8 @@ SECRETS = {
 }
 
 
-@pytest.mark.parametrize("profile", ["spec", "guide"])
-def test_no_secret_is_in_any_file_log_page_metric_or_answer(tmp_path: Path, profile: str) -> None:
-    settings = LEAKY | {"profile": profile}
-    with house(tmp_path, SECRETS, simulator_settings=settings) as home:
+def test_no_secret_is_in_any_file_log_page_metric_or_answer(tmp_path: Path) -> None:
+    with house(tmp_path, SECRETS, simulator_settings=LEAKY) as home:
         with home.serving() as serve:
             said = home.command("webhooks", "register")
             control = home.simulator.control

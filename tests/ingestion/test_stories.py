@@ -284,3 +284,77 @@ def test_a_recording_that_is_fetched_again_makes_the_meeting_incomplete_until_it
     assert manifest_of(stage, meeting_id)["complete"] is False
     stage.control.forget_faults()
     stage.live_until_complete(meeting_id)
+
+
+def test_a_recording_that_webex_cannot_list_for_a_while_is_not_forgotten(stage: Stage) -> None:
+    meeting = stage.hold_meeting(webhooks=False, recordings=2)
+    meeting_id, (first, second) = meeting["meeting_id"], meeting["recording_ids"]
+    stage.advance(3600)
+    body = {"items": [{"id": first}, {"id": second, "errors": {"topic": {"code": "kms_failure"}}}]}
+    stage.control.add_fault(
+        method="GET", origin="api", path_regex="/v1/recordings$", status=200, body=body, times=6
+    )
+
+    request_meetings(stage.bench, [meeting_id])
+    stage.live_until_complete(meeting_id)
+
+    assert differences(stage, meeting_id) == []
+
+
+def test_a_recording_of_another_meeting_is_stored_where_it_belongs(stage: Stage) -> None:
+    right = stage.hold_meeting(webhooks=False, recordings=[{"id": RECORDING}])["meeting_id"]
+    wrong = stage.hold_meeting(recordings=0, transcripts=0)["meeting_id"]
+    stage.advance(3600)
+    data = {"id": RECORDING, "meetingId": wrong}
+    stage.control.send_event(resource="recordings", event="created", data=data)
+    stage.control.settle()
+
+    stage.live_until_complete(wrong)
+    stage.live_until_complete(right)
+
+    assert differences(stage, right) == []
+    assert differences(stage, wrong) == []
+    assert not list(stage.place(wrong).glob("recordings/*"))
+
+
+def test_a_file_without_a_length_that_ends_early_is_not_believed(stage: Stage) -> None:
+    stage.control.change_settings(media_content_length=False)
+    arf = {"id": RECORDING, "format": "ARF", "bytes": 500_000}
+    meeting_id = stage.hold_meeting(recordings=[arf])["meeting_id"]
+    stage.control.add_fault(
+        method="GET", origin="media", path_regex=".*", short_bytes=60_000, times=3
+    )
+    stage.advance(15)
+    stage.live_until_complete(meeting_id)
+
+    assert differences(stage, meeting_id) == []
+
+
+def test_an_archive_that_cannot_be_written_is_waited_for(stage: Stage) -> None:
+    meeting_id = stage.hold_meeting()["meeting_id"]
+    stage.archive.parent.mkdir(parents=True, exist_ok=True)
+    stage.archive.write_text("in the way")
+    stage.advance(15)
+    stage.live(hours=1)
+    reasons = {reason for _, reason in stage.states(meeting_id).values()}
+    assert "archive_unavailable" in reasons
+    assert "failed" not in {state for state, _ in stage.states(meeting_id).values()}
+
+    stage.archive.unlink()
+    stage.live_until_complete(meeting_id)
+
+    assert differences(stage, meeting_id) == []
+
+
+def test_an_event_outlasts_a_token_that_has_expired(stage: Stage) -> None:
+    meeting_id = stage.hold_meeting(webhooks=False, recordings=[{"id": RECORDING}])["meeting_id"]
+    stage.advance(3600)
+    stage.control.add_fault(method="GET", origin="api", path_regex=".*", status=401, times=10_000)
+    stage.control.send_event(resource="recordings", event="created", data={"id": RECORDING})
+    stage.control.settle()
+
+    stage.live(hours=30)
+    stage.control.forget_faults()
+    stage.live(hours=2)
+
+    assert differences(stage, meeting_id) == []

@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from app.models.times import format_time, parse_time, utc_now
 
 EVENING = datetime(2021, 5, 14, 20, 20, 1, tzinfo=UTC)
-MOMENTS = st.datetimes(min_value=datetime(1972, 1, 1), timezones=st.timezones())  # noqa: DTZ001
+MOMENTS = st.datetimes(
+    min_value=datetime(1972, 1, 1),  # noqa: DTZ001
+    max_value=datetime(2198, 12, 31),  # noqa: DTZ001
+    timezones=st.timezones(),
+)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,10 @@ def test_each_status_is_an_error_of_its_own(
     assert type(raised.value) is kind
     assert (raised.value.status, raised.value.code) == (status, code)
     assert raised.value.tracking_id == "ROUTERGW_simulated-fault"
-    assert str(raised.value) == f"Webex answered {status}: No, not now."
+    advice = " The access token is wrong or has expired: set WEBEX_ACCESS_TOKEN and restart."
+    assert str(raised.value) == f"Webex answered {status}: No, not now." + (
+        advice if status == 401 else ""
+    )
 
 
 @pytest.mark.parametrize("body", [HTML, b"", b"{", b"[" * 9999, b'{"message": null}', b"\xff"])

@@ -8,6 +8,7 @@ import pytest
 from app.errors import (
     AnswerUnreadable,
     IngestError,
+    PartialList,
     RateLimited,
     TokenRefused,
     WebexError,
@@ -98,13 +99,16 @@ def test_a_list_that_goes_round_in_a_circle_ends(make_client: MakeClient) -> Non
         assert len(host.requests) == 3
 
 
-def test_an_item_that_webex_could_not_read_is_left_out(make_client: MakeClient) -> None:
+def test_items_that_webex_could_not_read_are_told_after_the_others(make_client: MakeClient) -> None:
     body = (
         b'{"items": [{"id": "a"}, {"id": "b", "errors": {"title": {"code": "kms_failure"}}},'
         b' {"id": "c", "errors": []}, "text", null]}'
     )
-    with Host(Answer(body=body)) as host:
-        assert ids(make_client(host.url)) == ["a", "c"]
+    found: list[str] = []
+    with Host(Answer(body=body)) as host, pytest.raises(PartialList, match="3 item"):
+        found.extend(item["id"] for item in make_client(host.url).pages("/x", {}))
+
+    assert found == []
 
 
 @pytest.mark.parametrize(
