@@ -31,8 +31,11 @@ def main() -> None:
         _give_up(error, 2)
     except IngestError as error:
         _give_up(error, 1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _give_up(f"{where}{error.strerror or error}", 1)
 
 
-def _give_up(error: IngestError, exit_code: int) -> None:
-    click.echo(f"webex-ingest: {error}", err=True)
+def _give_up(what: IngestError | str, exit_code: int) -> None:
+    click.echo(f"webex-ingest: {what}", err=True)
     sys.exit(exit_code)

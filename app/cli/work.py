@@ -52,11 +52,11 @@ def retry(
         raise click.UsageError("name the meetings, or say --failed for all that failed")
     bench = command_runtime().bench
     day = since.replace(tzinfo=UTC) if since else None
-    count = commands.retry(bench, meeting_ids, failed_only=failed, since=day)
+    count, meetings = commands.retry(bench, meeting_ids, failed_only=failed, since=day)
     if not as_json:
         click.echo(f"{count} resource(s) will be tried again.")
-    ended_well = follow(bench, meeting_ids, quiet=as_json) if wait and meeting_ids else True
+    ended_well = follow(bench, meetings, quiet=as_json) if wait and meetings else True
     if as_json:
-        print_json({"retried": count})
+        print_json({"retried": count, "meetings": meetings})
     if not ended_well:
         raise SystemExit(1)

@@ -78,13 +78,26 @@ def retry(
     *,
     failed_only: bool = False,
     since: datetime | None = None,
-) -> int:
+) -> tuple[int, list[str]]:
     """Open failed rows again; of named meetings also absent ones, unless ``failed_only``.
 
-    Returns how many there were. Raises NotFound for a meeting that is not known here.
+    Returns how many there were, and of which meetings. Raises NotFound for a meeting that
+    is not known here.
     """
-    if not meeting_ids:
-        return _reopen(bench, None, (State.FAILED,), since)
+    only_failed = failed_only or not meeting_ids
+    states = (State.FAILED,) if only_failed else (State.FAILED, State.ABSENT)
+    which: list[ColumnElement[bool]] = [col(Ingest.state).in_(states)]
+    if meeting_ids:
+        which.append(col(Ingest.meeting_row_id).in_(_row_ids(bench, meeting_ids)))
+    if since is not None:
+        recent = select(col(Meeting.id)).where(col(Meeting.start_at) >= since)
+        which.append(col(Ingest.meeting_row_id).in_(recent))
+    reopened = _reopen(bench, which, states)
+    _nudge(bench)
+    return reopened
+
+
+def _row_ids(bench: Workbench, meeting_ids: Sequence[str]) -> list[int]:
     rows = []
     with bench.database.reading() as session:
         for meeting_id in meeting_ids:
@@ -93,24 +106,18 @@ def retry(
                 raise NotFound(
                     f"{meeting_id} is not known here; `webex-ingest ingest {meeting_id}` fetches it"
                 )
+            assert meeting.id is not None
             rows.append(meeting.id)
-    states = (State.FAILED,) if failed_only else (State.FAILED, State.ABSENT)
-    return sum(_reopen(bench, row, states, since) for row in rows)
+    return rows
 
 
 def _reopen(
-    bench: Workbench, meeting_row_id: int | None, states: tuple[State, ...], since: datetime | None
-) -> int:
+    bench: Workbench, which: list[ColumnElement[bool]], states: tuple[State, ...]
+) -> tuple[int, list[str]]:
     now = bench.clock()
-    which: list[ColumnElement[bool]] = [col(Ingest.state).in_(states)]
-    if meeting_row_id is not None:
-        which.append(col(Ingest.meeting_row_id) == meeting_row_id)
-    if since is not None:
-        recent = select(col(Meeting.id)).where(col(Meeting.start_at) >= since)
-        which.append(col(Ingest.meeting_row_id).in_(recent))
     with bench.database.transaction() as session:
-        meetings = set(session.scalars(select(col(Ingest.meeting_row_id)).where(*which)))
-        for row_id in sorted(meetings):
+        rows = sorted(set(session.scalars(select(col(Ingest.meeting_row_id)).where(*which))))
+        for row_id in rows:
             lock_meeting(session, row_id)
         count = reopen(
             session,
@@ -121,11 +128,10 @@ def _reopen(
             priority=Priority.RETRY,
             now=now,
         )
-        for row_id in meetings:
+        for row_id in rows:
             touch(session, row_id)
             settle_completeness(session, row_id, now=now)
-    _nudge(bench)
-    return count
+        return count, [session.get_one(Meeting, row_id).meeting_id for row_id in rows]
 
 
 def _nudge(bench: Workbench) -> None:
