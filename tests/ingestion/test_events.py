@@ -82,8 +82,6 @@ NO_MEETING: list[tuple[str, str, dict[str, Any]]] = [
     ("meetings", "ended", {"id": "a_I_1/../b"}),
     ("recordings", "deleted", {"id": "r1", "meetingId": "a1_I_1"}),
     ("recordings", "created", {"id": "r1", "meetingId": "0" * 32}),
-    ("recordings", "created", {"id": "r1", "meetingId": "../../a_I_1"}),
-    ("recordings", "created", {"id": "r1", "meetingId": "_I_" * 3000}),
     ("meetingParticipants", "joined", {"id": "p1", "meetingId": "a1_I_1"}),
     ("polls", "created", {"id": "p1"}),
 ]
@@ -127,10 +125,11 @@ def test_an_event_that_breaks_our_code_holds_up_no_other(bench: Workbench) -> No
     assert {resource for resource, _ in rows_of(bench, "b2_I_2")} == CORE
 
 
+@pytest.mark.parametrize("hint", [{}, {"meetingId": "../../a_I_1"}, {"meetingId": "_I_" * 3000}])
 def test_an_event_that_only_webex_could_explain_waits_and_holds_up_no_other(
-    bench: Workbench,
+    bench: Workbench, hint: dict[str, str]
 ) -> None:
-    deliver(bench, "recordings", "created", id="r1")
+    deliver(bench, "recordings", "created", id="r1", **hint)
     deliver(bench, "meetings", "ended", id="b2_I_2")
 
     work_through_events(bench)
