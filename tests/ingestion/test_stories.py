@@ -335,7 +335,7 @@ def test_an_archive_that_cannot_be_written_is_waited_for(stage: Stage) -> None:
     stage.archive.parent.mkdir(parents=True, exist_ok=True)
     stage.archive.write_text("in the way")
     stage.advance(15)
-    stage.live(hours=1)
+    stage.live(minutes=20)
     reasons = {reason for _, reason in stage.states(meeting_id).values()}
     assert "archive_unavailable" in reasons
     assert "failed" not in {state for state, _ in stage.states(meeting_id).values()}
