@@ -65,16 +65,18 @@ def page_routes(runtime: Runtime) -> Blueprint:
             now=now,
         )
 
-    @routes.errorhandler(NotFound)
-    def unknown(_error: NotFound) -> tuple[str, int]:
-        return render_template("unknown.html"), 404
-
-    @routes.errorhandler(DatabaseUnavailable)
-    def unavailable(_error: DatabaseUnavailable) -> tuple[str, int, dict[str, str]]:
-        page = render_template("unavailable.html", refresh_seconds=_REFRESH_SECONDS)
-        return page, 503, {"Retry-After": "5"}
-
+    routes.register_error_handler(NotFound, _unknown)
+    routes.register_error_handler(DatabaseUnavailable, _unavailable)
     return routes
+
+
+def _unknown(_error: NotFound) -> tuple[str, int]:
+    return render_template("unknown.html"), 404
+
+
+def _unavailable(_error: DatabaseUnavailable) -> tuple[str, int, dict[str, str]]:
+    page = render_template("unavailable.html", refresh_seconds=_REFRESH_SECONDS)
+    return page, 503, {"Retry-After": "5"}
 
 
 def sentence(ingest: IngestStatus) -> str:
