@@ -117,6 +117,7 @@ def reopen(
             opened_at=now,
             patience_until=patience_until,
             ended_at=None,
+            bytes_per_second=None,
             updated_at=now,
         )
     )
@@ -142,6 +143,7 @@ def lease(
             attempt=Ingest.attempt + 1,
             lost=case((abandoned, Ingest.lost + 1), else_=col(Ingest.lost)),
             heartbeat_at=now,
+            bytes_per_second=None,
             updated_at=now,
         )
         .returning(col(Ingest.attempt))
@@ -174,6 +176,7 @@ def end_attempt(session: Session, lease: Lease, outcome: Outcome, *, now: dateti
         woken=False,
         reserved_until=None,
         heartbeat_at=None,
+        bytes_per_second=None,
         updated_at=now,
         **values,
     )

@@ -114,6 +114,7 @@ class Ingest(SQLModel, table=True):
     ``patience_until`` is when something that has not appeared becomes absent.
     ``stage``, ``bytes_*`` and ``validator`` say
     where a transfer can go on, ``publishing_sha256`` which file was about to get its name.
+    ``bytes_per_second`` is a moving average, known only while an attempt transfers.
     """
 
     __table_args__ = (
@@ -163,6 +164,7 @@ class Ingest(SQLModel, table=True):
     bytes_done: int = Field(default=0, sa_type=BigInteger)
     bytes_total: int | None = Field(default=None, sa_type=BigInteger)
     bytes_synced: int = Field(default=0, sa_type=BigInteger)
+    bytes_per_second: int | None = Field(default=None, sa_type=BigInteger)
     validator: str | None = None
     publishing_sha256: str | None = None
     updated_at: datetime = Field(sa_type=UtcDateTime)

@@ -235,6 +235,35 @@ def test_only_the_named_states_are_opened_again(database: Database, row: int) ->
     assert reopen_row(database, row, every) == 0
 
 
+@pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda each: type(each).__name__)
+def test_an_attempt_that_ended_has_no_speed(database: Database, row: int, outcome: Outcome) -> None:
+    lease = taken(database, row)
+    beat(database, lease, seconds=1, bytes_done=5, bytes_per_second=7)
+    running = read_ingest(database, row)
+
+    end(database, lease, outcome, seconds=2)
+
+    assert (running.bytes_done, running.bytes_per_second) == (5, 7)
+    assert read_ingest(database, row).bytes_per_second is None
+
+
+def test_an_attempt_that_takes_over_has_no_speed_yet(database: Database, row: int) -> None:
+    beat(database, taken(database, row), seconds=1, bytes_done=5, bytes_per_second=7)
+
+    taken(database, row, after(LEASE_SECONDS + 2))
+
+    taken_over = read_ingest(database, row)
+    assert (taken_over.bytes_done, taken_over.bytes_per_second) == (5, None)
+
+
+def test_work_that_is_opened_again_has_no_speed(database: Database, row: int) -> None:
+    set_ingest(database, row, state=State.FAILED, bytes_per_second=7)
+
+    reopen_row(database, row, (State.FAILED,))
+
+    assert read_ingest(database, row).bytes_per_second is None
+
+
 def test_opening_the_same_work_twice_makes_one_row(database: Database) -> None:
     meeting = make_meeting(database)
 
