@@ -1,17 +1,22 @@
 """Following meetings to their end: a bar on a terminal, plain lines elsewhere."""
 
+import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import click
 
 from app.ingestion.status import meeting_status
+from app.ingestion.wording import running_text
 from app.ingestion.workbench import Workbench
-from app.models.status import MeetingStatus
+from app.models.status import IngestStatus, MeetingStatus
 from app.models.words import State
 
 _LOOK_SECONDS = 0.5
+_LINE_SECONDS = 5
+_BAR_COLUMNS = 12
+_BAR = "[%(bar)s]  %(info)s  %(label)s"
 _ENDED = (State.DONE, State.ABSENT, State.FAILED)
 
 
@@ -20,36 +25,101 @@ def follow(bench: Workbench, meeting_ids: Sequence[str], *, quiet: bool = False)
 
     The workers do the work; this only watches, and may be stopped at any time.
     """
-    seen: dict[str, str] = {}
+    on_terminal = sys.stdout.isatty()
+    lines = PlainLines()
     with click.progressbar(
-        length=100, label="Ingesting", hidden=quiet or not sys.stdout.isatty()
+        length=100,
+        bar_template=_BAR,
+        width=_BAR_COLUMNS,
+        show_eta=False,
+        hidden=quiet or not on_terminal,
     ) as bar:
         while True:
-            meetings = [
-                status
-                for status in (meeting_status(bench.database, each) for each in meeting_ids)
-                if status is not None
-            ]
-            if not quiet and not sys.stdout.isatty():
-                _print_changes(meetings, seen)
-            ended, everything = _counts(meetings)
-            bar.update(ended * 100 // max(everything, 1) - bar.pos)
-            if everything and ended == everything:
+            meetings = _look(bench, meeting_ids)
+            if not quiet and not on_terminal:
+                for line in lines.of(meetings, time.monotonic()):
+                    click.echo(line)
+            ingests = [ingest for meeting in meetings for ingest in meeting.ingests]
+            # Not by update(): new work may take the bar back, and the words change without a step.
+            bar.pos, bar.label = percent_done(ingests), _words_beside_bar(ingests)
+            bar.render_progress()
+            if ingests and all(each.state in _ENDED for each in ingests):
                 break
             time.sleep(_LOOK_SECONDS)
     return all(meeting.complete for meeting in meetings)
 
 
-def _counts(meetings: Sequence[MeetingStatus]) -> tuple[int, int]:
-    states = [ingest.state for meeting in meetings for ingest in meeting.ingests]
-    return sum(state in _ENDED for state in states), len(states)
+class PlainLines:
+    """Tells what is new, and of each download how far it is, once in a few seconds."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, str] = {}
+        self._told_at: dict[str, float] = {}
+
+    def of(self, meetings: Sequence[MeetingStatus], now_seconds: float) -> Iterator[str]:
+        """The lines that are worth printing now."""
+        for meeting in meetings:
+            for ingest in meeting.ingests:
+                name = f"{meeting.meeting_id} {ingest.resource} {ingest.resource_id}".rstrip()
+                if self._is_news(name, ingest, now_seconds):
+                    yield f"{name}: {_line_of(ingest)}"
+
+    def _is_news(self, name: str, ingest: IngestStatus, now_seconds: float) -> bool:
+        told = _line_of(ingest) if not ingest.is_transferring else f"downloading {ingest.stage}"
+        is_due = (
+            ingest.is_transferring and now_seconds >= self._told_at.get(name, 0) + _LINE_SECONDS
+        )
+        if self._told.get(name) == told and not is_due:
+            return False
+        self._told[name], self._told_at[name] = told, now_seconds
+        return True
 
 
-def _print_changes(meetings: Sequence[MeetingStatus], seen: dict[str, str]) -> None:
-    for meeting in meetings:
-        for ingest in meeting.ingests:
-            name = f"{meeting.meeting_id} {ingest.resource} {ingest.resource_id}".rstrip()
-            told = ": ".join(filter(None, [ingest.state, ingest.reason or ingest.error]))
-            if seen.get(name) != told:
-                seen[name] = told
-                click.echo(f"{name}: {told}")
+def percent_done(ingests: Sequence[IngestStatus]) -> int:
+    """How much of the work has ended; a download counts by its bytes. 100 only at the end."""
+    if not ingests:
+        return 0
+    if all(each.state in _ENDED for each in ingests):
+        return 100
+    return min(99, int(100 * sum(map(_share_done, ingests)) / len(ingests)))
+
+
+def downloads_text(ingests: Sequence[IngestStatus]) -> str:
+    """What is being downloaded now, the one that takes longest in full; empty if nothing is."""
+    running = [each for each in ingests if each.is_transferring]
+    if not running:
+        return ""
+    longest = max(running, key=lambda each: each.remaining_seconds or 0)
+    more = f" (and {len(running) - 1} more)" if len(running) > 1 else ""
+    return f"{running_text(longest).removeprefix('downloading ')}{more}"
+
+
+def _look(bench: Workbench, meeting_ids: Sequence[str]) -> list[MeetingStatus]:
+    now, lease_seconds = bench.clock(), bench.pace.lease_seconds
+    found = (
+        meeting_status(bench.database, each, now=now, lease_seconds=lease_seconds)
+        for each in meeting_ids
+    )
+    return [status for status in found if status is not None]
+
+
+def _words_beside_bar(ingests: Sequence[IngestStatus]) -> str:
+    ended = sum(each.state in _ENDED for each in ingests)
+    said = downloads_text(ingests) or f"{ended} of {len(ingests)} done"
+    beside = len(_BAR % {"bar": " " * _BAR_COLUMNS, "info": "100%", "label": ""})
+    # A line that wraps could not be drawn over again.
+    room = shutil.get_terminal_size().columns - beside - 1
+    return said[: max(0, room)]
+
+
+def _share_done(ingest: IngestStatus) -> float:
+    if ingest.state in _ENDED:
+        return 1
+    if not ingest.stage or not ingest.bytes_total:
+        return 0
+    return min(1, ingest.bytes_done / ingest.bytes_total)
+
+
+def _line_of(ingest: IngestStatus) -> str:
+    why = running_text(ingest) if ingest.is_transferring else ingest.reason or ingest.error
+    return ": ".join(filter(None, [ingest.state, why]))

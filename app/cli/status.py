@@ -6,8 +6,8 @@ from app.cli.output import json_option, print_json, print_table
 from app.cli.tools import command_runtime
 from app.errors import NotFound
 from app.ingestion.status import meeting_status, overview
-from app.ingestion.wording import size_text
-from app.models.status import MeetingStatus, Overview
+from app.ingestion.wording import here_text, running_text, size_text, transfers_text
+from app.models.status import IngestStatus, MeetingStatus, Overview
 from app.models.times import format_time
 from app.models.words import State
 
@@ -21,11 +21,12 @@ def status(meeting_id: str | None, as_json: bool) -> None:
     Exits with 1 when something has failed.
     """
     bench = command_runtime().bench
+    now, lease_seconds = bench.clock(), bench.pace.lease_seconds
     if meeting_id is None:
-        told = overview(bench.database, now=bench.clock())
+        told = overview(bench.database, now=now, lease_seconds=lease_seconds)
         print_json(told.model_dump(mode="json")) if as_json else _print_overview(told)
         raise SystemExit(1 if told.failures else 0)
-    meeting = meeting_status(bench.database, meeting_id)
+    meeting = meeting_status(bench.database, meeting_id, now=now, lease_seconds=lease_seconds)
     if meeting is None:
         raise NotFound(
             f"{meeting_id} is not known here; `webex-ingest ingest {meeting_id}` fetches it"
@@ -46,6 +47,8 @@ def _print_overview(told: Overview) -> None:
         f"{meetings.waiting} waiting, {meetings.failed} with failures"
     )
     click.echo(f"Work      {_counted(told.ingests)}")
+    if transfers := transfers_text(told.transfers):
+        click.echo(f"Transfers {transfers}")
     click.echo(f"Events    {_counted(told.events)}")
     click.echo(f"Archive   {told.files} files, {size_text(told.bytes)}")
     sweep = format_time(told.last_sweep_at) if told.last_sweep_at else "never"
@@ -74,7 +77,7 @@ def _print_meeting(meeting: MeetingStatus) -> None:
             (
                 f"{each.resource} {each.resource_id}".rstrip(),
                 each.state,
-                each.error or each.reason or "",
+                _why(each),
                 each.attempt,
                 format_time(each.next_attempt_at) if each.next_attempt_at else "",
             )
@@ -85,3 +88,11 @@ def _print_meeting(meeting: MeetingStatus) -> None:
         click.echo()
         rows = [(each.path, size_text(each.bytes), each.sha256[:16]) for each in meeting.files]
         print_table(("FILE", "SIZE", "SHA-256"), rows)
+
+
+def _why(ingest: IngestStatus) -> str:
+    if ingest.state == State.RUNNING:
+        return running_text(ingest)
+    why = ingest.error or ingest.reason or ""
+    here = here_text(ingest) if ingest.state == State.WAITING else ""
+    return "; ".join(filter(None, [why, here]))

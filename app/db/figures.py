@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import case, func, select, tuple_
 from sqlalchemy.orm import Session
@@ -22,11 +22,18 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the running ingests have brought so far, of what is known to come."""
+    """How far the running transfers are together.
 
-    ingests: int
+    ``silent`` are those whose worker has not been heard of; nothing else counts them.
+    ``without_total`` are those of which nobody knows how large they become.
+    """
+
+    running: int
+    silent: int
+    without_total: int
     bytes_done: int
     bytes_total: int
+    bytes_per_second: int | None
 
 
 def count_ingests(session: Session) -> dict[tuple[str, str], int]:
@@ -87,14 +94,37 @@ def stock_of_meetings(session: Session, meeting_row_ids: Sequence[int]) -> dict[
     return {row_id: Stock(files, int(size)) for row_id, files, size in session.execute(sums)}
 
 
-def progress(session: Session) -> Progress:
-    """How far the running ingests are."""
-    count, done, total = session.execute(
-        select(func.count(), func.sum(col(Ingest.bytes_done)), func.sum(col(Ingest.bytes_total)))
-        .select_from(Ingest)
-        .where(col(Ingest.state) == State.RUNNING)
+def progress(session: Session, *, now: datetime, lease_seconds: float) -> Progress:
+    """How far the running transfers are, and how fast."""
+    fresh = col(Ingest.heartbeat_at) >= now - timedelta(seconds=lease_seconds)
+    running, silent, without_total, done, total, speed = session.execute(
+        select(
+            func.count().filter(fresh),
+            func.count().filter(~fresh),
+            func.count().filter(fresh, col(Ingest.bytes_total).is_(None)),
+            func.sum(col(Ingest.bytes_done)).filter(fresh),
+            func.sum(col(Ingest.bytes_total)).filter(fresh),
+            func.sum(col(Ingest.bytes_per_second)).filter(fresh),
+        ).where(col(Ingest.state) == State.RUNNING, col(Ingest.stage) != "")
     ).one()
-    return Progress(count, int(done or 0), int(total or 0))
+    return Progress(
+        running=running,
+        silent=silent,
+        without_total=without_total,
+        bytes_done=int(done or 0),
+        bytes_total=int(total or 0),
+        bytes_per_second=None if speed is None else int(speed),
+    )
+
+
+def unfinished_bytes(session: Session) -> int:
+    """The bytes that are here of files that are not whole yet."""
+    total = session.scalar(
+        select(func.sum(col(Ingest.bytes_done))).where(
+            col(Ingest.state).in_((State.WAITING, State.RUNNING)), col(Ingest.stage) != ""
+        )
+    )
+    return int(total or 0)
 
 
 def failed_ingests(session: Session, *, limit: int) -> list[tuple[Ingest, Meeting]]:

@@ -1,5 +1,9 @@
-"""How things stand: overall, meeting by meeting, and one meeting with everything in it."""
+"""How things stand: overall, meeting by meeting, and one meeting with everything in it.
 
+``lease_seconds`` says for how long a worker that is not heard of counts as being at work.
+"""
+
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,6 +27,7 @@ from app.models.status import (
     MeetingStatus,
     Overview,
     ParticipantStatus,
+    Transfers,
 )
 from app.models.tables import File, Ingest, Meeting, Participant
 from app.models.words import State
@@ -30,7 +35,7 @@ from app.models.words import State
 _MOST_FAILURES = 20
 
 
-def overview(database: Database, *, now: datetime) -> Overview:
+def overview(database: Database, *, now: datetime, lease_seconds: float) -> Overview:
     """How everything stands; raises DatabaseUnavailable."""
     with database.reading() as session:
         stock = figures.stock_of_kinds(session).values()
@@ -42,6 +47,7 @@ def overview(database: Database, *, now: datetime) -> Overview:
             events=figures.count_events(session),
             ingests=dict(states),
             meetings=_meeting_counts(session),
+            transfers=_transfers(figures.progress(session, now=now, lease_seconds=lease_seconds)),
             oldest_due_seconds=None if due_at is None else seconds_since(due_at, now),
             last_sweep_at=last_tick(session, "sweep"),
             files=sum(each.files for each in stock),
@@ -68,7 +74,12 @@ def seconds_since(moment: datetime, now: datetime) -> float:
 
 
 def list_meetings(
-    database: Database, *, limit: int, now: datetime, before: str | None = None
+    database: Database,
+    *,
+    limit: int,
+    now: datetime,
+    lease_seconds: float,
+    before: str | None = None,
 ) -> list[MeetingLine]:
     """Meetings, newest start first; ``before`` is the id of the last meeting of the page above.
 
@@ -80,9 +91,10 @@ def list_meetings(
         meetings = figures.meetings_before(session, before, limit=limit)
         row_ids = [each.id for each in meetings if each.id is not None]
         stock = figures.stock_of_meetings(session, row_ids)
-        ingests: defaultdict[int, list[Ingest]] = defaultdict(list)
+        ingests: defaultdict[int, list[IngestStatus]] = defaultdict(list)
         for ingest in figures.ingests_of_meetings(session, row_ids):
-            ingests[ingest.meeting_row_id].append(ingest)
+            status = _ingest_status(ingest, now=now, lease_seconds=lease_seconds)
+            ingests[ingest.meeting_row_id].append(status)
     nothing = figures.Stock(0, 0)
     return [
         _line(each, ingests[row_id], stock.get(row_id, nothing), now)
@@ -90,7 +102,9 @@ def list_meetings(
     ]
 
 
-def meeting_status(database: Database, meeting_id: str) -> MeetingStatus | None:
+def meeting_status(
+    database: Database, meeting_id: str, *, now: datetime, lease_seconds: float
+) -> MeetingStatus | None:
     """One meeting with everything in it; None if it is not known. Raises DatabaseUnavailable."""
     if not _is_storable(meeting_id):
         return None
@@ -100,7 +114,10 @@ def meeting_status(database: Database, meeting_id: str) -> MeetingStatus | None:
             return None
         return _meeting_status(
             meeting,
-            ingests_of(session, meeting.id),
+            [
+                _ingest_status(each, now=now, lease_seconds=lease_seconds)
+                for each in ingests_of(session, meeting.id)
+            ],
             files_of(session, meeting.id),
             participants_of(session, meeting.id),
             figures.count_snippets(session, meeting.id),
@@ -117,6 +134,41 @@ def _meeting_counts(session: Session) -> MeetingCounts:
     )
 
 
+def _transfers(progress: figures.Progress) -> Transfers:
+    total = None if progress.without_total else progress.bytes_total
+    return Transfers(
+        running=progress.running,
+        silent=progress.silent,
+        bytes_done=progress.bytes_done,
+        bytes_total=total,
+        bytes_per_second=progress.bytes_per_second,
+        remaining_seconds=_remaining_seconds(progress.bytes_done, total, progress.bytes_per_second),
+    )
+
+
+def _remaining_seconds(
+    bytes_done: int, bytes_total: int | None, bytes_per_second: int | None
+) -> int | None:
+    if not bytes_total or not bytes_per_second:
+        return None
+    return math.ceil(max(0, bytes_total - bytes_done) / bytes_per_second)
+
+
+def _ingest_status(ingest: Ingest, *, now: datetime, lease_seconds: float) -> IngestStatus:
+    running, beat = ingest.state == State.RUNNING, ingest.heartbeat_at
+    age = seconds_since(beat, now) if running and beat else 0.0
+    silent = age if age > lease_seconds else None
+    # What a worker said before it fell silent is no speed of anything that still moves.
+    speed = ingest.bytes_per_second if running and silent is None else None
+    remaining = _remaining_seconds(ingest.bytes_done, ingest.bytes_total, speed)
+    told = {
+        "bytes_per_second": speed,
+        "remaining_seconds": remaining,
+        "silent_seconds": silent,
+    }
+    return IngestStatus.model_validate(ingest.model_dump() | told)
+
+
 def _failure(ingest: Ingest, meeting: Meeting) -> Failure:
     return Failure(
         meeting_id=meeting.meeting_id,
@@ -130,7 +182,7 @@ def _failure(ingest: Ingest, meeting: Meeting) -> Failure:
 
 
 def _line(
-    meeting: Meeting, ingests: Sequence[Ingest], stock: figures.Stock, now: datetime
+    meeting: Meeting, ingests: Sequence[IngestStatus], stock: figures.Stock, now: datetime
 ) -> MeetingLine:
     return MeetingLine(
         meeting_id=meeting.meeting_id,
@@ -145,7 +197,7 @@ def _line(
     )
 
 
-def _state(meeting: Meeting, ingests: Sequence[Ingest]) -> MeetingState:
+def _state(meeting: Meeting, ingests: Sequence[IngestStatus]) -> MeetingState:
     states = {each.state for each in ingests}
     if State.FAILED in states:
         return MeetingState.FAILED
@@ -160,7 +212,7 @@ def _state(meeting: Meeting, ingests: Sequence[Ingest]) -> MeetingState:
 
 def _meeting_status(
     meeting: Meeting,
-    ingests: Sequence[Ingest],
+    ingests: Sequence[IngestStatus],
     files: Sequence[File],
     participants: Sequence[Participant],
     snippets: int,
@@ -183,7 +235,7 @@ def _meeting_status(
         end=meeting.end_at,
         complete=meeting.completed_at is not None,
         state=_state(meeting, ingests),
-        ingests=[IngestStatus.model_validate(each.model_dump()) for each in ingests],
+        ingests=list(ingests),
         files=[FileStatus.model_validate(each.model_dump()) for each in files],
         participants=[ParticipantStatus.model_validate(each.model_dump()) for each in participants],
         snippets=snippets,

@@ -1,9 +1,10 @@
 """States, reasons and sizes in plain words, for pages and terminals alike."""
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from app.models.tables import Ingest
+from app.models.status import IngestStatus, Transfers
 from app.models.words import Reason, Resource, State
 
 _RESOURCES = {
@@ -85,7 +86,26 @@ def age_text(seconds: float) -> str:
     return _counted(max(0, int(seconds)), "second")
 
 
-def missing_sentences(ingests: Sequence[Ingest], now: datetime) -> list[str]:
+def left_text(seconds: int) -> str:
+    """How long something will still take, for people; never less than it does."""
+    minutes = math.ceil(seconds / 60)
+    if seconds < 60:
+        return f"{_counted(max(1, seconds), 'second')} left"
+    if minutes < 60:
+        return f"{_counted(minutes, 'minute')} left"
+    hours, rest = divmod(minutes, 60)
+    if hours >= 24:
+        return f"{_counted(math.ceil(minutes / 1440), 'day')} left"
+    and_minutes = f" {_counted(rest, 'minute')}" if rest else ""
+    return f"{_counted(hours, 'hour')}{and_minutes} left"
+
+
+def speed_text(bytes_per_second: int) -> str:
+    """How fast bytes arrive, for people."""
+    return f"{size_text(bytes_per_second)}/s" if bytes_per_second else "nothing arriving now"
+
+
+def missing_sentences(ingests: Sequence[IngestStatus], now: datetime) -> list[str]:
     """What a meeting still lacks, one phrase for each resource; empty when nothing is missing.
 
     A list that only waits for its items is left out: the items say it better.
@@ -102,33 +122,84 @@ def missing_sentences(ingests: Sequence[Ingest], now: datetime) -> list[str]:
     return phrases if more <= 0 else [*phrases[:_MOST_SAID], f"and {more} more"]
 
 
-def _missing(ingest: Ingest, now: datetime) -> str:
+def _missing(ingest: IngestStatus, now: datetime) -> str:
     name = resource_name(ingest.resource, ingest.resource_id)
     if ingest.state == State.FAILED:
         return f"{name}: failed"
     if ingest.state == State.RUNNING:
-        return f"{name}: {running_text(ingest.bytes_done, ingest.bytes_total)}"
+        return f"{name}: {running_text(ingest)}"
     look = f", {look_time(ingest.next_attempt_at, now)}" if ingest.next_attempt_at else ""
-    return f"{name}: {waiting_text(ingest.reason)}{look}"
+    return _with_what_is_here(f"{name}: {_why_it_waits(ingest)}{look}", ingest)
 
 
-def running_text(bytes_done: int, bytes_total: int | None) -> str:
-    """How far running work is."""
-    if bytes_total:
-        return f"downloading, {min(100, 100 * bytes_done // bytes_total)}%"
-    return f"downloading, {size_text(bytes_done)}" if bytes_done else "being fetched now"
+def running_text(ingest: IngestStatus) -> str:
+    """How far running work is, how fast it goes and how long it will take."""
+    if ingest.silent_seconds is not None:
+        silence = f"no sign of life for {age_text(ingest.silent_seconds)}"
+        return _with_what_is_here(silence, ingest)
+    if not ingest.stage:
+        return "being fetched now"
+    if ingest.bytes_total and ingest.bytes_done >= ingest.bytes_total:
+        return f"{ingest.stage} downloaded ({size_text(ingest.bytes_done)}), now being checked"
+    return ", ".join([f"downloading {ingest.stage}", *_progress_parts(ingest)])
 
 
-def waiting_text(reason: str | None) -> str:
-    """Why something waits."""
-    return reason_sentence(reason) if reason else "in line"
+def waiting_text(ingest: IngestStatus) -> str:
+    """Why something waits, and what of it is here already."""
+    return _with_what_is_here(_why_it_waits(ingest), ingest)
 
 
-def _is_about_items(ingest: Ingest) -> bool:
+def here_text(ingest: IngestStatus) -> str:
+    """How much of an unfinished file is here; empty where there is none."""
+    if not ingest.stage or not ingest.bytes_done:
+        return ""
+    if not ingest.bytes_total:
+        return f"{size_text(ingest.bytes_done)} of the {ingest.stage} is here"
+    percent = percent_text(ingest.bytes_done, ingest.bytes_total)
+    return f"{percent} of the {ingest.stage} ({size_text(ingest.bytes_total)}) is here"
+
+
+def transfers_text(transfers: Transfers) -> str:
+    """How far all running transfers are together; empty where there are none."""
+    parts = [f"{transfers.running} running", *_progress_parts(transfers)]
+    said = [", ".join(parts)] if transfers.running else []
+    if transfers.silent:
+        said.append(f"{transfers.silent} without a sign of life")
+    return "; ".join(said)
+
+
+def percent_text(bytes_done: int, bytes_total: int) -> str:
+    """How much of something is done; 100% only when all of it is."""
+    return f"{min(100, 100 * bytes_done // max(1, bytes_total))}%"
+
+
+def _progress_parts(progress: IngestStatus | Transfers) -> list[str]:
+    parts = []
+    if progress.bytes_total:
+        percent = percent_text(progress.bytes_done, progress.bytes_total)
+        parts.append(f"{percent} of {size_text(progress.bytes_total)}")
+    elif progress.bytes_done:
+        parts.append(size_text(progress.bytes_done))
+    if progress.bytes_per_second is not None:
+        parts.append(speed_text(progress.bytes_per_second))
+    if progress.remaining_seconds is not None:
+        parts.append(left_text(progress.remaining_seconds))
+    return parts
+
+
+def _why_it_waits(ingest: IngestStatus) -> str:
+    return reason_sentence(ingest.reason) if ingest.reason else "in line"
+
+
+def _with_what_is_here(text: str, ingest: IngestStatus) -> str:
+    return "; ".join(filter(None, [text, here_text(ingest)]))
+
+
+def _is_about_items(ingest: IngestStatus) -> bool:
     return ingest.reason in _ABOUT_ITEMS or ingest.error_code in _ABOUT_ITEMS
 
 
-def _worst_first(ingests: Iterable[Ingest]) -> list[Ingest]:
+def _worst_first(ingests: Iterable[IngestStatus]) -> list[IngestStatus]:
     order = {State.FAILED: 0, State.RUNNING: 1, State.WAITING: 2}
     return sorted(ingests, key=lambda each: order.get(State(each.state), 3))
 

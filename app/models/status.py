@@ -49,12 +49,27 @@ class MeetingCounts(Told):
     failed: int
 
 
+class Transfers(Told):
+    """All running transfers together; ``silent`` ones, not heard of for a lease, are left out.
+
+    ``bytes_total`` and ``remaining_seconds`` are None unless they are known of every one.
+    """
+
+    running: int
+    silent: int
+    bytes_done: int
+    bytes_total: int | None
+    bytes_per_second: int | None
+    remaining_seconds: int | None
+
+
 class Overview(Told):
     """Everything at once; ages are seconds, ``events`` counts by outcome (``new``: none yet)."""
 
     events: dict[str, int]
     ingests: dict[str, int]
     meetings: MeetingCounts
+    transfers: Transfers
     oldest_due_seconds: float | None
     last_sweep_at: Time | None
     files: int
@@ -82,7 +97,12 @@ class MeetingLine(Told):
 
 
 class IngestStatus(Told):
-    """One resource of a meeting; ``error`` is a sentence, ``reason`` and ``error_code`` words."""
+    """One resource of a meeting; ``error`` is a sentence, ``reason`` and ``error_code`` words.
+
+    ``stage`` is the kind of file that is on its way. ``silent_seconds`` is for how long nothing
+    was heard of the worker of a running one; None while that is no longer than its lease.
+    A speed and a remaining time are told only while somebody works.
+    """
 
     resource: str
     resource_id: str
@@ -96,6 +116,14 @@ class IngestStatus(Told):
     stage: str
     bytes_done: int
     bytes_total: int | None
+    bytes_per_second: int | None
+    remaining_seconds: int | None
+    silent_seconds: float | None
+
+    @property
+    def is_transferring(self) -> bool:
+        """Whether a file is being downloaded."""
+        return self.state == State.RUNNING and bool(self.stage)
 
 
 class FileStatus(Told):
@@ -146,3 +174,8 @@ class MeetingStatus(Told):
     def is_busy(self) -> bool:
         """Whether anything of it is waiting or running."""
         return any(each.state in (State.WAITING, State.RUNNING) for each in self.ingests)
+
+    @property
+    def is_transferring(self) -> bool:
+        """Whether a file of it is being downloaded."""
+        return any(each.is_transferring for each in self.ingests)

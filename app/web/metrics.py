@@ -47,7 +47,8 @@ class DatabaseCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All figures, from one view of the database; raises DatabaseUnavailable."""
         with self._bench.database.reading() as session:
-            yield from self._of_ingests(session)
+            yield from _of_ingests(session)
+            yield from self._of_transfers(session)
             yield from _of_events(session)
             yield from _of_files(session)
             yield from self._of_time(session)
@@ -57,22 +58,23 @@ class DatabaseCollector(Collector):
         reserve = self._bench.archive.reserve_bytes
         yield _gauge("archive_reserve_bytes", "Bytes of it that must stay free.", reserve)
 
-    def _of_ingests(self, session: Session) -> Iterator[Metric]:
-        counts = figures.count_ingests(session)
-        resources = {*CORE_RESOURCES, *(resource for resource, _ in counts)}
-        ingests = _gauges("ingests", "Ingests by resource and state.", "resource", "state")
-        for resource in sorted(resources):
-            for state in State:
-                ingests.add_metric([resource, state], counts.get((resource, state), 0))
-        yield ingests
-        yield _labelled(
-            _gauges("meetings", "Meetings by state.", "state"),
-            dict.fromkeys(_MEETING_STATES, 0) | figures.count_meetings(session),
-        )
-        running = figures.progress(session)
-        yield _gauge("running_bytes_done", "Bytes that running ingests have.", running.bytes_done)
+    def _of_transfers(self, session: Session) -> Iterator[Metric]:
+        now, lease_seconds = self._bench.clock(), self._bench.pace.lease_seconds
+        running = figures.progress(session, now=now, lease_seconds=lease_seconds)
+        yield _gauge("running_transfers", "Transfers that a worker is at.", running.running)
+        yield _gauge("running_bytes_done", "Bytes that running transfers have.", running.bytes_done)
         yield _gauge(
-            "running_bytes_expected", "Bytes that running ingests will have.", running.bytes_total
+            "running_bytes_expected", "Bytes that running transfers will have.", running.bytes_total
+        )
+        yield _gauge(
+            "running_bytes_per_second",
+            "Speed of the running transfers together.",
+            running.bytes_per_second or 0,
+        )
+        yield _gauge(
+            "unfinished_bytes",
+            "Bytes that are here of files that are not whole yet.",
+            figures.unfinished_bytes(session),
         )
 
     def _of_time(self, session: Session) -> Iterator[Metric]:
@@ -84,6 +86,20 @@ class DatabaseCollector(Collector):
         if swept_at is not None:
             age = seconds_since(swept_at, now)
             yield _gauge("last_sweep_age_seconds", "How long ago the last sweep ended.", age)
+
+
+def _of_ingests(session: Session) -> Iterator[Metric]:
+    counts = figures.count_ingests(session)
+    resources = {*CORE_RESOURCES, *(resource for resource, _ in counts)}
+    ingests = _gauges("ingests", "Ingests by resource and state.", "resource", "state")
+    for resource in sorted(resources):
+        for state in State:
+            ingests.add_metric([resource, state], counts.get((resource, state), 0))
+    yield ingests
+    yield _labelled(
+        _gauges("meetings", "Meetings by state.", "state"),
+        dict.fromkeys(_MEETING_STATES, 0) | figures.count_meetings(session),
+    )
 
 
 def _of_events(session: Session) -> Iterator[Metric]:

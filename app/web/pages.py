@@ -17,6 +17,7 @@ from app.web.health import late_sweep_seconds
 
 _MEETINGS_PER_PAGE = 50
 _REFRESH_SECONDS = 15
+_TRANSFER_REFRESH_SECONDS = 5
 
 _STATE_WORDS = {
     MeetingState.FAILED: "Needs help",
@@ -32,14 +33,20 @@ _STATE_WORDS = {
 def page_routes(runtime: Runtime) -> Blueprint:
     """The routes that people read in a browser; they need no JavaScript."""
     routes = Blueprint("pages", __name__)
-    bench = runtime.bench
+    bench, lease_seconds = runtime.bench, runtime.bench.pace.lease_seconds
     _register_filters(routes)
 
     @routes.get("/")
     def meetings() -> str:
         now, before = bench.clock(), request.args.get("before")
-        lines = list_meetings(bench.database, limit=_MEETINGS_PER_PAGE + 1, now=now, before=before)
-        told = overview(bench.database, now=now)
+        lines = list_meetings(
+            bench.database,
+            limit=_MEETINGS_PER_PAGE + 1,
+            now=now,
+            lease_seconds=lease_seconds,
+            before=before,
+        )
+        told = overview(bench.database, now=now, lease_seconds=lease_seconds)
         return render_template(
             "meetings.html",
             meetings=lines[:_MEETINGS_PER_PAGE],
@@ -48,20 +55,22 @@ def page_routes(runtime: Runtime) -> Blueprint:
             overview=told,
             sweep_age=_sweep_age(told.last_sweep_at, now),
             late_sweep_seconds=late_sweep_seconds(runtime.settings.sweep_seconds),
-            refresh_seconds=_REFRESH_SECONDS if told.is_busy else None,
+            transfers=wording.transfers_text(told.transfers),
+            refresh_seconds=_refresh_seconds(told.is_busy, bool(told.transfers.running)),
             now=now,
         )
 
     @routes.get("/meetings/<meeting_id>")
     def meeting(meeting_id: str) -> str:
-        status, now = meeting_status(bench.database, meeting_id), bench.clock()
+        now = bench.clock()
+        status = meeting_status(bench.database, meeting_id, now=now, lease_seconds=lease_seconds)
         if status is None:
             abort(404)
         return render_template(
             "meeting.html",
             meeting=status,
             ingests=[(each, sentence(each)) for each in status.ingests],
-            refresh_seconds=_REFRESH_SECONDS if status.is_busy else None,
+            refresh_seconds=_refresh_seconds(status.is_busy, status.is_transferring),
             now=now,
         )
 
@@ -83,12 +92,18 @@ def sentence(ingest: IngestStatus) -> str:
     """Why an ingest stands as it does, in plain words; empty where the state says it all."""
     match ingest.state:
         case State.WAITING:
-            text = wording.waiting_text(ingest.reason)
+            text = wording.waiting_text(ingest)
         case State.RUNNING:
-            text = wording.running_text(ingest.bytes_done, ingest.bytes_total)
+            text = wording.running_text(ingest)
         case _:
             text = wording.reason_sentence(ingest.reason) if ingest.reason else ""
     return text[:1].upper() + text[1:]
+
+
+def _refresh_seconds(is_busy: bool, is_transferring: bool) -> int | None:
+    if is_transferring:
+        return _TRANSFER_REFRESH_SECONDS
+    return _REFRESH_SECONDS if is_busy else None
 
 
 def _sweep_age(last_sweep_at: datetime | None, now: datetime) -> float | None:
@@ -99,6 +114,7 @@ def _register_filters(routes: Blueprint) -> None:
     filters: dict[str, Callable[..., object]] = {
         "size": wording.size_text,
         "age": wording.age_text,
+        "percent_of": wording.percent_text,
         "resource_name": wording.resource_name,
         "state_word": lambda state: _STATE_WORDS.get(state, str(state)),
         "iso": format_time,

@@ -67,5 +67,5 @@ def test_the_demo_uses_the_database_and_the_broker_it_is_told_and_no_others(
     assert not (tmp_path / "precious").exists()
     assert not list(tmp_path.rglob("webex-ingest.db")), "the work is in the database it was told"
     database = Database(postgres_url)
-    assert overview(database, now=utc_now()).meetings.complete == 1
+    assert overview(database, now=utc_now(), lease_seconds=30).meetings.complete == 1
     database.dispose()

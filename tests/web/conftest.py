@@ -16,6 +16,7 @@ from tests.processes import free_port
 from tests.web.rows import Rows
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+LEASE_SECONDS = 30
 
 MakeClient = Callable[..., FlaskClient]
 

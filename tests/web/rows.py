@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlmodel import col
+
 from app.db.engine import Database
 from app.db.files import add_file, replace_participants, replace_snippets
 from app.db.inbox import mark_event, new_events, store_event
-from app.db.ingests import end_attempt, heartbeat, ingests_of, lease, open_ingest
+from app.db.ingests import Lease, end_attempt, heartbeat, ingests_of, lease, open_ingest, reopen
 from app.db.meetings import ensure_meeting, fix_folder, settle_completeness, tell
 from app.models.outcomes import Absent, Done, Failed, Outcome
-from app.models.tables import File, Meeting
-from app.models.words import CORE_RESOURCES, Kind, Reason, Resource
+from app.models.tables import File, Ingest, Meeting
+from app.models.words import CORE_RESOURCES, Kind, Priority, Reason, Resource, State
 
 SHA256 = "0123456789abcdef" * 4
 
@@ -60,12 +62,31 @@ class Rows:
                 end_attempt(session, taken[0], outcome, now=self.now)
             return ingest_id
 
-    def run(self, ingest_id: int, **progress: Any) -> None:
+    def run(self, ingest_id: int, **progress: Any) -> Lease:
         """Let a worker take a due ingest, and get so far."""
         with self.database.transaction() as session:
             taken = lease(session, ingest_id, now=self.now, lease_seconds=30)
             assert taken is not None
             heartbeat(session, taken[0], now=self.now, **progress)
+            return taken[0]
+
+    def end(self, lease: Lease, outcome: Outcome) -> None:
+        """Let the worker's attempt end so."""
+        with self.database.transaction() as session:
+            end_attempt(session, lease, outcome, now=self.now)
+
+    def open_again(self, ingest_id: int) -> None:
+        """Make an ended ingest due once more."""
+        with self.database.transaction() as session:
+            reopen(
+                session,
+                col(Ingest.id) == ingest_id,
+                states=(State.DONE, State.ABSENT, State.FAILED),
+                due_at=self.now,
+                patience_until=self.now + timedelta(hours=48),
+                priority=Priority.RETRY,
+                now=self.now,
+            )
 
     def file(self, meeting: Meeting, path: str, kind: Kind, size: int, resource: str) -> None:
         """One stored file."""

@@ -7,10 +7,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.db.engine import Database
 from app.db.ticks import tick
-from app.models.words import Kind, Resource
+from app.models.outcomes import Wait
+from app.models.words import Kind, Reason, Resource
 from tests.processes import free_port
 from tests.web.conftest import NOON, MakeClient
 from tests.web.rows import Rows
+
+LONG_AGO = NOON - timedelta(hours=1)
 
 
 def samples(client: FlaskClient) -> dict[tuple[str, ...], float]:
@@ -32,7 +35,7 @@ def test_the_figures_are_those_of_the_rows(
     waiting = rows.meeting("m_I_3")
     rows.ingest(waiting, Resource.TRANSCRIPTS, due_at=NOON - timedelta(seconds=90))
     running = rows.ingest(waiting, Resource.RECORDINGS, "r3")
-    rows.run(running, bytes_done=300, bytes_total=1000)
+    rows.run(running, stage="video", bytes_done=300, bytes_total=1000, bytes_per_second=50)
     rows.event("e1", "processed", deliveries=3)
     rows.event("e2")
     with database.transaction() as session:
@@ -49,8 +52,11 @@ def test_the_figures_are_those_of_the_rows(
         ("ingests", "recordings", "running"): 1,
         ("ingests", "meetingTranscripts", "absent"): 1,
         ("ingests", "meetingTranscripts", "waiting"): 1,
+        ("running_transfers",): 1,
         ("running_bytes_done",): 300,
         ("running_bytes_expected",): 1000,
+        ("running_bytes_per_second",): 50,
+        ("unfinished_bytes",): 300,
         ("events", "processed"): 1,
         ("events", "new"): 1,
         ("webhook_deliveries_total",): 4,
@@ -64,11 +70,43 @@ def test_the_figures_are_those_of_the_rows(
     assert told[("archive_free_bytes",)] > 0
 
 
+def test_speeds_add_up_and_a_silent_worker_has_none(client: FlaskClient, rows: Rows) -> None:
+    meeting = rows.meeting("m_I_1")
+    ids = [rows.ingest(meeting, Resource.RECORDINGS, f"r{n}", due_at=LONG_AGO) for n in range(4)]
+    rows.run(ids[0], stage="video", bytes_done=100, bytes_total=1000, bytes_per_second=30)
+    rows.run(ids[1], stage="audio", bytes_done=20, bytes_per_second=12)
+    rows.run(ids[2], stage="video", bytes_done=3)
+    rows.now = NOON - timedelta(minutes=2)
+    rows.run(ids[3], stage="video", bytes_done=4000, bytes_total=5000, bytes_per_second=999)
+
+    told = samples(client)
+
+    assert told[("running_transfers",)] == 3
+    assert told[("running_bytes_per_second",)] == 42
+    assert told[("running_bytes_done",)] == 123
+    assert told[("running_bytes_expected",)] == 1000
+    assert told[("unfinished_bytes",)] == 4123
+
+
+def test_what_waits_with_half_a_file_counts_as_unfinished_and_not_as_running(
+    client: FlaskClient, rows: Rows
+) -> None:
+    ingest_id = rows.ingest(rows.meeting("m_I_1"), Resource.RECORDINGS, "r1")
+    lease = rows.run(ingest_id, stage="video", bytes_done=300, bytes_per_second=50)
+
+    rows.end(lease, Wait(NOON, Reason.SHUTDOWN))
+
+    told = samples(client)
+    assert told[("unfinished_bytes",)] == 300
+    assert told[("running_bytes_done",)] == told[("running_bytes_per_second",)] == 0
+
+
 def test_an_empty_database_has_every_figure_at_zero(client: FlaskClient) -> None:
     told = samples(client)
 
     assert told[("events", "new")] == told[("files_total", "vtt")] == 0
     assert told[("ingests", "meetings", "failed")] == told[("meetings", "failed")] == 0
+    assert told[("running_bytes_per_second",)] == told[("unfinished_bytes",)] == 0
     assert told[("oldest_due_seconds",)] == 0
     assert ("last_sweep_age_seconds",) not in told
 

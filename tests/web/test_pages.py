@@ -17,6 +17,7 @@ from tests.web.rows import SHA256, Rows
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
 REFRESH = '<meta http-equiv="refresh"'
+LONG_AGO = NOON - timedelta(hours=1)
 
 
 def page(client: FlaskClient, path: str = "/") -> str:
@@ -24,6 +25,13 @@ def page(client: FlaskClient, path: str = "/") -> str:
     assert answer.status_code == 200
     assert answer.content_type == "text/html; charset=utf-8"
     return answer.text
+
+
+def bars(told: str) -> list[tuple[str, ...]]:
+    """The label, full value, value and words of each bar of a page."""
+    bar = r'<progress aria-label="([^"]+)" max="(\d+)" value="(\d+)">([^<]*)</progress>'
+    assert told.count("<progress") == len(re.findall(bar, told))
+    return re.findall(bar, told)
 
 
 def test_an_empty_archive_says_what_to_do_next(client: FlaskClient) -> None:
@@ -171,10 +179,74 @@ def test_a_page_loads_itself_again_only_while_work_goes_on(client: FlaskClient, 
 def test_running_work_shows_how_far_it_is(client: FlaskClient, rows: Rows) -> None:
     meeting = rows.meeting("m_I_1")
     ingest_id = rows.ingest(meeting, Resource.RECORDINGS, "r1")
-    rows.run(ingest_id, bytes_done=512, bytes_total=2048)
+    rows.run(ingest_id, stage="video", bytes_done=512, bytes_total=2048, bytes_per_second=64)
 
-    assert "recording: downloading, 25%" in page(client)
-    assert "512 bytes of 2.0 KiB" in page(client, "/meetings/m_I_1")
+    assert "recording: downloading video, 25% of 2.0 KiB, 64 bytes/s, 24 seconds left" in page(
+        client
+    )
+    told = page(client, "/meetings/m_I_1")
+    assert "Downloading video, 25% of 2.0 KiB, 64 bytes/s, 24 seconds left" in told
+    assert "512 bytes of 2.0 KiB" in told
+
+
+def test_a_running_transfer_has_a_bar_with_a_name_and_its_share_in_words(
+    client: FlaskClient, rows: Rows
+) -> None:
+    ingest_id = rows.ingest(rows.meeting("m_I_1"), Resource.RECORDINGS, "r1")
+    rows.run(ingest_id, stage="video", bytes_done=512, bytes_total=2048, bytes_per_second=64)
+
+    (listed,) = bars(page(client))
+    (told,) = bars(page(client, "/meetings/m_I_1"))
+
+    assert listed == ("All running downloads", "2048", "512", "25%")
+    assert told == ("Downloaded video", "2048", "512", "25%")
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [
+        {"stage": "video", "bytes_done": 512},
+        {"stage": "", "bytes_done": 512, "bytes_total": 512},
+    ],
+    ids=["nobody knows how much comes", "left from an earlier download"],
+)
+def test_a_bar_that_would_say_nothing_is_not_there(
+    client: FlaskClient, rows: Rows, progress: dict[str, object]
+) -> None:
+    rows.run(rows.ingest(rows.meeting("m_I_1"), Resource.RECORDINGS, "r1"), **progress)
+
+    assert bars(page(client)) == bars(page(client, "/meetings/m_I_1")) == []
+
+
+def test_a_page_loads_itself_again_sooner_while_a_transfer_runs(
+    client: FlaskClient, rows: Rows
+) -> None:
+    meeting = rows.meeting("m_I_1")
+    ingest_id = rows.ingest(meeting, Resource.RECORDINGS, "r1")
+    before = [page(client), page(client, "/meetings/m_I_1")]
+
+    rows.run(ingest_id, stage="video", bytes_done=512)
+
+    after = [page(client), page(client, "/meetings/m_I_1")]
+    assert [f'{REFRESH} content="15">' in each for each in before] == [True, True]
+    assert [f'{REFRESH} content="5">' in each for each in after] == [True, True]
+
+
+def test_a_transfer_whose_worker_fell_silent_shows_no_speed(
+    client: FlaskClient, rows: Rows
+) -> None:
+    ingest_id = rows.ingest(rows.meeting("m_I_1"), Resource.RECORDINGS, "r1", due_at=LONG_AGO)
+    rows.now = NOON - timedelta(minutes=2)
+    rows.run(ingest_id, stage="video", bytes_done=512, bytes_total=2048, bytes_per_second=64)
+
+    listed, told = page(client), page(client, "/meetings/m_I_1")
+
+    assert "Downloads:</strong> 1 without a sign of life" in listed
+    silence = "o sign of life for 2 minutes; 25% of the video (2.0 KiB) is here"
+    assert f"recording: n{silence}" in listed
+    assert f"N{silence}" in told
+    assert "bytes/s" not in listed + told
+    assert "seconds left" not in listed + told
 
 
 def test_workers_that_have_stopped_are_noticed(client: FlaskClient, database: Database) -> None:

@@ -15,7 +15,7 @@ from app.ingestion.status import list_meetings, meeting_status, overview
 from app.ingestion.wording import age_text, look_time, reason_sentence, size_text
 from app.models.outcomes import Done, Failed, Wait
 from app.models.words import Kind, Reason, Resource
-from tests.web.conftest import NOON
+from tests.web.conftest import LEASE_SECONDS, NOON
 from tests.web.rows import Rows
 
 
@@ -27,12 +27,20 @@ def test_the_overview_counts_everything(rows: Rows, database: Database) -> None:
     with database.transaction() as session:
         tick(session, "sweep", now=NOON)
 
-    told = overview(database, now=NOON).model_dump(mode="json")
+    told = overview(database, now=NOON, lease_seconds=LEASE_SECONDS).model_dump(mode="json")
 
     assert told == {
         "events": {"ignored": 1},
         "ingests": {"done": 4, "absent": 1, "failed": 1, "waiting": 1},
         "meetings": {"total": 3, "complete": 1, "waiting": 1, "failed": 1},
+        "transfers": {
+            "running": 0,
+            "silent": 0,
+            "bytes_done": 0,
+            "bytes_total": 0,
+            "bytes_per_second": None,
+            "remaining_seconds": None,
+        },
         "oldest_due_seconds": 8.0,
         "last_sweep_at": "2026-03-02T12:00:00Z",
         "files": 2,
@@ -54,7 +62,12 @@ def test_the_overview_counts_everything(rows: Rows, database: Database) -> None:
 def test_an_event_that_nobody_works_through_is_due_work(rows: Rows, database: Database) -> None:
     rows.event("e1")
 
-    assert overview(database, now=NOON + timedelta(minutes=1)).oldest_due_seconds == 60
+    assert (
+        overview(
+            database, now=NOON + timedelta(minutes=1), lease_seconds=LEASE_SECONDS
+        ).oldest_due_seconds
+        == 60
+    )
 
 
 def test_the_overview_names_the_newest_failures_only(rows: Rows, database: Database) -> None:
@@ -62,21 +75,21 @@ def test_the_overview_names_the_newest_failures_only(rows: Rows, database: Datab
         rows.now = NOON + timedelta(minutes=number)
         rows.failed_meeting(f"m_I_{number}", "It went wrong.")
 
-    told = overview(database, now=rows.now)
+    told = overview(database, now=rows.now, lease_seconds=LEASE_SECONDS)
 
     assert [each.meeting_id for each in told.failures] == [f"m_I_{n}" for n in range(24, 4, -1)]
     assert told.meetings.failed == 25
 
 
 def test_an_unknown_meeting_is_none(database: Database) -> None:
-    assert meeting_status(database, "nope") is None
-    assert meeting_status(database, "no\0pe") is None
+    assert meeting_status(database, "nope", now=NOON, lease_seconds=LEASE_SECONDS) is None
+    assert meeting_status(database, "no\0pe", now=NOON, lease_seconds=LEASE_SECONDS) is None
 
 
 def test_one_meeting_is_told_as_json(rows: Rows, database: Database) -> None:
     rows.complete_meeting("m_I_1", start=NOON, title="Planning")
 
-    status = meeting_status(database, "m_I_1")
+    status = meeting_status(database, "m_I_1", now=NOON, lease_seconds=LEASE_SECONDS)
 
     assert status is not None
     told = json.loads(json.dumps(status.model_dump(mode="json")))
@@ -123,7 +136,7 @@ def test_many_missing_things_are_told_in_short(rows: Rows, database: Database) -
 def test_a_meeting_that_has_not_ended_lacks_nothing_yet(rows: Rows, database: Database) -> None:
     rows.meeting("m_I_1", webex_state="inProgress")
 
-    line = list_meetings(database, limit=1, now=NOON)[0]
+    line = list_meetings(database, limit=1, now=NOON, lease_seconds=LEASE_SECONDS)[0]
 
     assert (line.state, line.missing) == ("in_progress", [])
 
@@ -177,16 +190,16 @@ def test_every_reason_is_told_in_words(reason: str) -> None:
 
 
 def missing(database: Database) -> list[str]:
-    return list_meetings(database, limit=1, now=NOON)[0].missing
+    return list_meetings(database, limit=1, now=NOON, lease_seconds=LEASE_SECONDS)[0].missing
 
 
 def queries_of_everything(database: Database) -> int:
     """How many queries the overview, a list and one meeting take together."""
     with counted_queries(database) as queries:
-        overview(database, now=NOON)
-        list_meetings(database, limit=50, now=NOON, before="m_I_0")
-        list_meetings(database, limit=50, now=NOON)
-        meeting_status(database, "m_I_0")
+        overview(database, now=NOON, lease_seconds=LEASE_SECONDS)
+        list_meetings(database, limit=50, now=NOON, lease_seconds=LEASE_SECONDS, before="m_I_0")
+        list_meetings(database, limit=50, now=NOON, lease_seconds=LEASE_SECONDS)
+        meeting_status(database, "m_I_0", now=NOON, lease_seconds=LEASE_SECONDS)
     return len(queries)
 
 
