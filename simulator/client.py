@@ -71,6 +71,14 @@ class ControlClient:
     def add_fault(self, **fault: Any) -> Answer:
         return self.call("POST", "/faults", fault)
 
+    def media_faults(self) -> list[Answer]:
+        """Return the named faults that a recording can be ordered with."""
+        items: list[Answer] = self.call("GET", "/media-faults")["items"]
+        return items
+
+    def replace_recording(self, recording_id: str, **order: Any) -> Answer:
+        return self.call("POST", f"/recordings/{recording_id}/replace", order)
+
     def forget_faults(self) -> Answer:
         return self.call("DELETE", "/faults")
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from simulator.delivery import Event
 from simulator.faults import Fault
+from simulator.media_faults import MEDIA_FAULTS
 from simulator.parts import Control, read_body
 
 
@@ -28,6 +29,7 @@ def list_requests(control: Control) -> dict[str, Any]:
         for seen in control.ledger.requests
         if wanted.get("path_contains", "") in seen.path
         and wanted.get("origin", seen.origin) == seen.origin
+        and wanted.get("recording_id", seen.recording_id) == seen.recording_id
     ]
     return {"items": items}
 
@@ -85,6 +87,14 @@ def add_fault(control: Control) -> dict[str, Any]:
 
 def list_faults(control: Control) -> dict[str, Any]:
     return {"items": [fault.model_dump(mode="json") for fault in control.ledger.faults]}
+
+
+def list_media_faults(_control: Control) -> dict[str, Any]:
+    items = [
+        {"name": name, "sentence": entry.sentence, "lasting": entry.lasting}
+        for name, entry in MEDIA_FAULTS.items()
+    ]
+    return {"items": items}
 
 
 def forget_faults(control: Control) -> dict[str, Any]:

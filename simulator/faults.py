@@ -1,19 +1,37 @@
-"""Faults: what goes wrong with the next requests, and who asked for what so far."""
+"""Faults: what goes wrong with a request, and with which requests."""
 
 import re
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, Self
-from urllib.parse import parse_qsl, urlencode
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from simulator.clock import milliseconds_text
-from simulator.world import World
+from simulator.links import DeadLink, LinkKind
 
-# A simulator that runs for weeks forgets its oldest requests.
-_MOST_NOTED = 200_000
+if TYPE_CHECKING:
+    from simulator.ledger import SeenRequest
+
+_LIMITS = ("after_bytes", "after_fraction", "short_bytes", "short_fraction")
+
+
+class MediaFault(BaseModel):
+    """What a fault does to a file or to its link; the README explains each field."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ignore_range: bool = False
+    ignore_if_range: bool = False
+    refuse_range: Literal["true_total", "other_total", "asked_start", "no_total"] | None = None
+    shift_bytes: int = 0
+    hide_shift: bool = False
+    total_off_by: int = 0
+    etag: Literal["weak", "missing", "other"] | None = None
+    gzip: bool = False
+    content_length_off_by: int = 0
+    bytes_per_second: int | None = Field(default=None, gt=0)
+    redirect_to: str = Field(default="", pattern=r"^\S*$")
+    link_dies: DeadLink | None = None
+    other_file_ratio: float | None = Field(default=None, gt=0)
+    replace_ratio: float | None = Field(default=None, gt=0)
 
 
 class Fault(BaseModel):
@@ -24,15 +42,27 @@ class Fault(BaseModel):
     origin: Literal["api", "media"] | None = None
     method: str | None = None
     path_regex: str = ""
+    recording_id: str | None = None
+    kind: LinkKind | None = None
+    resumed: bool | None = None
+    times: int | None = Field(default=1, ge=1)
+    skip: int = Field(default=0, ge=0)
+
     status: int | None = Field(default=None, ge=100, le=599)
     headers: dict[str, str] = {}
     body: str | dict[str, Any] | list[Any] | None = None
-    times: int | None = Field(default=1, ge=1)
-    skip: int = Field(default=0, ge=0)
+    retry_after_date_seconds: int | None = None
+    media: MediaFault | None = None
+
     delay_seconds: float = Field(default=0, ge=0)
-    after_bytes: int | None = Field(default=None, ge=0)
-    short_bytes: int | None = Field(default=None, ge=0)
     drop: bool = False
+    after_bytes: int | None = Field(default=None, ge=0)
+    after_fraction: float | None = Field(default=None, ge=0, le=1)
+    ending: Literal["cut", "reset", "stall", "page"] = "cut"
+    stall_seconds: float = Field(default=120, ge=0)
+    short_bytes: int | None = Field(default=None, ge=0)
+    short_fraction: float | None = Field(default=None, ge=0, le=1)
+    short_announced: bool = False
 
     @field_validator("path_regex")
     @classmethod
@@ -43,102 +73,56 @@ class Fault(BaseModel):
             raise ValueError(f"not a regular expression: {error}") from None
         return value
 
+    @field_validator("headers")
+    @classmethod
+    def _can_be_sent(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if re.search(r"[\r\n\0]|[^\0-\xff]", name + text):
+                raise ValueError(f"no header line can carry the {name!r} that is asked for")
+        return value
+
     @model_validator(mode="after")
-    def _body_has_status(self) -> Self:
+    def _makes_sense(self) -> Self:
         if self.body is not None and self.status is None:
             self.status = 200
+        limits = [name for name in _LIMITS if getattr(self, name) is not None]
+        if len(limits) > 1:
+            raise ValueError(f"only one of {' and '.join(limits)} can end the body")
+        if self.ending in ("reset", "stall") and (not limits or self.is_short):
+            raise ValueError(f"the ending {self.ending!r} needs after_bytes or after_fraction")
+        if self.ending == "page" and not limits:
+            raise ValueError("the ending 'page' needs to know after how much of the body it comes")
+        if self.origin == "api" and self.media is not None:
+            raise ValueError("media faults do not meet requests to the API")
         return self
 
-    def concerns(self, origin: str, method: str, path: str, query: str) -> bool:
-        if self.origin not in (None, origin) or (self.method or method).upper() != method:
-            return False
-        if re.search(self.path_regex, path):
-            return True
-        return bool(query) and re.search(self.path_regex, f"{path}?{query}") is not None
+    @property
+    def is_short(self) -> bool:
+        """Whether the body ends early as if it were whole."""
+        return self.short_bytes is not None or self.short_fraction is not None
 
-
-@dataclass(slots=True)
-class SeenRequest:
-    """One request to the API or the media origin, and how it was answered."""
-
-    origin: str
-    method: str
-    path: str
-    query: str
-    at: str
-    body_bytes: int
-    headers: Mapping[str, str]
-    status: int | None = None
-    bytes_sent: int = 0
-
-    def shape(self) -> dict[str, Any]:
-        return {
-            "origin": self.origin,
-            "method": self.method,
-            "path": self.path,
-            "query": self.query,
-            "status": self.status,
-            "bytes_sent": self.bytes_sent,
-            "body_bytes": self.body_bytes,
-            "headers": dict(self.headers),
-            "at": self.at,
-        }
-
-
-@dataclass(slots=True)
-class Ledger:
-    """The faults still to come and the requests so far; guarded by the world's lock."""
-
-    world: World
-    faults: list[Fault] = field(default_factory=list)
-    requests: deque[SeenRequest] = field(default_factory=lambda: deque(maxlen=_MOST_NOTED))
-
-    def note(self, environ: Mapping[str, Any], origin: str) -> SeenRequest:
-        seen = SeenRequest(
-            origin=origin,
-            method=environ["REQUEST_METHOD"],
-            path=environ["PATH_INFO"],
-            query=_without_ticket(environ.get("QUERY_STRING", "")),
-            at=milliseconds_text(self.world.now()),
-            body_bytes=int(environ.get("CONTENT_LENGTH") or 0),
-            headers=_telling_headers(environ),
-        )
-        self.requests.append(seen)
-        return seen
-
-    def take(self, seen: SeenRequest) -> Fault | None:
-        """Return the first fault that this request meets, and use it up."""
-        for fault in self.faults:
-            if not fault.concerns(seen.origin, seen.method, seen.path, seen.query):
-                continue
-            if fault.skip > 0:
-                fault.skip -= 1
-                continue
-            if fault.times is not None:
-                fault.times -= 1
-                if fault.times == 0:
-                    self.faults.remove(fault)
-            return fault
+    def limit_bytes(self, file_bytes: int | None) -> int | None:
+        """Return how much of the body comes, or None if all of it does."""
+        for limit in (self.after_bytes, self.short_bytes):
+            if limit is not None:
+                return limit
+        for fraction in (self.after_fraction, self.short_fraction):
+            if fraction is not None and file_bytes is not None:
+                return int(file_bytes * fraction)
         return None
 
-
-def _without_ticket(query: str) -> str:
-    pairs = parse_qsl(query, keep_blank_values=True)
-    return urlencode([(key, "..." if key == "ticket" else value) for key, value in pairs])
-
-
-def _telling_headers(environ: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers that tell how a client transfers, and only whether it authenticated."""
-    names = ("Range", "If-Range", "Accept-Encoding", "Content-Type", "User-Agent")
-    values = {
-        name: environ.get("HTTP_" + name.upper().replace("-", "_"), environ.get(_cgi(name)))
-        for name in names
-    }
-    told = {name: str(value) for name, value in values.items() if value}
-    if "HTTP_AUTHORIZATION" in environ:
-        told["Authorization"] = "..."
-    return told
-
-
-def _cgi(name: str) -> str:
-    return name.upper().replace("-", "_")
+    def concerns(self, seen: "SeenRequest") -> bool:
+        """Whether this is one of the requests that the fault is about."""
+        for wanted, found in (
+            (self.origin, seen.origin),
+            (self.recording_id, seen.recording_id),
+            (self.kind, seen.kind),
+            (self.resumed, "Range" in seen.headers),
+        ):
+            if wanted not in (None, found):
+                return False
+        if (self.method or seen.method).upper() != seen.method:
+            return False
+        if re.search(self.path_regex, seen.path):
+            return True
+        return bool(seen.query) and re.search(self.path_regex, seen.address) is not None

@@ -1,20 +1,21 @@
 """The gate before the API and the media origin: notes every request and lets faults happen."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
-from simulator.faults import Fault, Ledger, SeenRequest
+from simulator.endings import PAGE, DisconnectError, ended, file_bytes, metered
+from simulator.faults import Fault, MediaFault
+from simulator.ledger import Ledger, SeenRequest
 from simulator.world import World
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _REASON = "Simulated"
-
-
-class DisconnectError(Exception):
-    """The connection is to be closed without another byte."""
 
 
 class Gate:
@@ -35,17 +36,32 @@ class Gate:
             seen = self._ledger.note(environ, self._origin)
             fault = self._ledger.take(seen)
         if fault is None:
-            return _metered(self._application(environ, _noting(start_response, seen)), seen)
+            return metered(self._application(environ, _noting(start_response, seen)), seen)
         if fault.delay_seconds:
             self._world.stopping.wait(fault.delay_seconds)
         if fault.drop:
             raise DisconnectError
-        started = _noting(_altering(start_response, fault), seen)
+        started = _noting(_altering(start_response, fault, environ), seen)
         if fault.status is not None:
             body = _canned(fault, started)
         else:
+            environ["simulator.media_fault"] = fault.media
             body = self._application(environ, started)
-        return _metered(_limited(body, fault), seen)
+        if fault.media is not None:
+            self._change_media(fault.media, seen, environ)
+        return metered(ended(body, fault, environ, self._world.stopping), seen)
+
+    def _change_media(
+        self, fault: MediaFault, seen: SeenRequest, environ: "WSGIEnvironment"
+    ) -> None:
+        """Do what holds from the next request on, before the client can have a byte of this one."""
+        with self._world.lock:
+            if fault.link_dies is not None:
+                for ticket in parse_qs(environ["QUERY_STRING"]).get("ticket", ()):
+                    self._world.dead_tickets[ticket] = fault.link_dies
+            recording = self._world.recordings.get(seen.recording_id or "")
+            if fault.replace_ratio is not None and recording is not None:
+                recording.replace_media(recording.scaled_bytes(fault.replace_ratio))
 
 
 def _noting(start_response: "StartResponse", seen: SeenRequest) -> "StartResponse":
@@ -58,19 +74,39 @@ def _noting(start_response: "StartResponse", seen: SeenRequest) -> "StartRespons
     return noting
 
 
-def _altering(start_response: "StartResponse", fault: Fault) -> "StartResponse":
-    """Replace the headers that the fault names; a body cut short on purpose has no length."""
+def _altering(
+    start_response: "StartResponse", fault: Fault, environ: "WSGIEnvironment"
+) -> "StartResponse":
+    """Replace the headers that the fault names."""
 
     def altering(
         status: str, headers: list[tuple[str, str]], *rest: Any
     ) -> Callable[[bytes], object]:
-        replaced = {name.lower() for name in fault.headers}
-        if fault.short_bytes is not None:
+        told = {name.lower(): value for name, value in headers}
+        added = _added_headers(fault, environ, told.get("content-length"))
+        replaced = {name.lower() for name in added}
+        if fault.is_short:
             replaced.add("content-length")
         kept = [(name, value) for name, value in headers if name.lower() not in replaced]
-        return start_response(status, kept + list(fault.headers.items()), *rest)
+        return start_response(status, kept + list(added.items()), *rest)
 
     return altering
+
+
+def _added_headers(
+    fault: Fault, environ: "WSGIEnvironment", content_length: str | None
+) -> dict[str, str]:
+    added = dict(fault.headers)
+    if fault.retry_after_date_seconds is not None:
+        moment = time.time() + fault.retry_after_date_seconds
+        added["Retry-After"] = formatdate(moment, usegmt=True)
+    limit = fault.limit_bytes(file_bytes(environ))
+    if fault.short_announced and limit is not None:
+        length = limit if content_length is None else min(limit, int(content_length))
+        # The page comes only after a body that reached the limit.
+        page_bytes = len(PAGE) if fault.ending == "page" and length == limit else 0
+        added["Content-Length"] = str(length + page_bytes)
+    return added
 
 
 def _canned(fault: Fault, start_response: "StartResponse") -> Iterable[bytes]:
@@ -82,38 +118,3 @@ def _canned(fault: Fault, start_response: "StartResponse") -> Iterable[bytes]:
     headers.append(("trackingId", "ROUTERGW_simulated-fault"))
     start_response(f"{fault.status} {_REASON}", headers)
     return [octets]
-
-
-def _limited(body: Iterable[bytes], fault: Fault) -> Iterator[bytes]:
-    """Pass the body on until the fault ends it, with a disconnect or as if it were whole."""
-    limits = [limit for limit in (fault.after_bytes, fault.short_bytes) if limit is not None]
-    left = min(limits, default=None)
-    try:
-        for piece in body:
-            if left is None or len(piece) <= left:
-                left = None if left is None else left - len(piece)
-                yield piece
-                continue
-            yield piece[:left]
-            left = 0
-            break
-        if left is not None and fault.after_bytes is not None:
-            raise DisconnectError
-    finally:
-        _close(body)
-
-
-def _metered(body: Iterable[bytes], seen: SeenRequest) -> Iterator[bytes]:
-    """Count what was really passed on: a piece counts once the next one is asked for."""
-    try:
-        for piece in body:
-            yield piece
-            seen.bytes_sent += len(piece)
-    finally:
-        _close(body)
-
-
-def _close(body: Iterable[bytes]) -> None:
-    close = getattr(body, "close", None)
-    if close is not None:
-        close()

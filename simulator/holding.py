@@ -8,7 +8,9 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 from simulator import captions, mp4
 from simulator.captions import Speaker
 from simulator.clock import parsed
+from simulator.faults import Fault
 from simulator.ids import Mint, instance_id, people_id, scheduled_id
+from simulator.media_faults import with_names_resolved
 from simulator.model import Meeting, Participant, Recording, Transcript, after
 from simulator.settings import Timeline, named_timeline
 from simulator.world import World
@@ -42,6 +44,12 @@ class RecordingOrder(_Order):
     topic: str | None = None
     delay_seconds: float | None = None
     webhook_delay_seconds: float | None = None
+    faults: list[Fault] = []
+
+    @field_validator("faults", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        return with_names_resolved(value) if isinstance(value, list) else value
 
 
 class TranscriptOrder(_Order):
@@ -173,10 +181,15 @@ def transcribe(
 
 
 def _check_recording(order: RecordingOrder, world: World) -> None:
-    if order.format != "ARF" and order.bytes < mp4.MINIMUM_BYTES:
-        raise OrderError(f"A playable video needs at least {mp4.MINIMUM_BYTES} bytes.")
+    check_size(order.format, order.bytes)
     if order.id in world.recordings:
         raise OrderError(f"There is a recording {order.id} already.")
+
+
+def check_size(format_name: str, video_bytes: int) -> None:
+    """Refuse a video that no player could play; raises OrderError."""
+    if format_name != "ARF" and video_bytes < mp4.MINIMUM_BYTES:
+        raise OrderError(f"A playable video needs at least {mp4.MINIMUM_BYTES} bytes.")
 
 
 def _check_transcript(order: TranscriptOrder, world: World) -> None:

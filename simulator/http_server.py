@@ -1,8 +1,12 @@
 """A small threaded HTTP/1.1 server for WSGI applications: keep-alive and a quick, clean stop."""
 
+import fcntl
 import io
+import os
 import socket
+import struct
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -11,12 +15,13 @@ from socketserver import TCPServer, ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from simulator.gate import DisconnectError
+from simulator.endings import DisconnectError, ResetError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 _NO_BODY = (204, 304)
+_TAKEN_SECONDS = 1.0
 
 
 class HttpServer(ThreadingMixIn, TCPServer):
@@ -96,6 +101,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.wfile.flush()
             _shut(self.connection)
+        except ResetError:
+            self.close_connection = True
+            self.wfile.flush()
+            _reset(self.connection)
         except OSError:
             self.close_connection = True
 
@@ -120,6 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
             "wsgi.multithread": True,
             "wsgi.multiprocess": False,
             "wsgi.run_once": False,
+            "simulator.connection": self.connection,
         }
         for name, value in self.headers.items():
             key = name.upper().replace("-", "_")
@@ -149,6 +159,9 @@ class _Answer:
             # The application may call start only when its first piece is asked for.
             first = next(body, b"")
             has_body, is_chunked = self._send_head()
+            if not first:
+                # Nothing may come for a while, and the client should know that much.
+                self._handler.wfile.flush()
             for piece in _chain(first, body) if has_body else ():
                 self._send_piece(piece, is_chunked=is_chunked)
             if has_body and is_chunked:
@@ -194,3 +207,18 @@ def _shut(connection: socket.socket) -> None:
     except OSError:
         # The client was quicker.
         return
+
+
+def _reset(connection: socket.socket) -> None:
+    """Send an RST; what is still on its way would be lost, so wait until it has arrived."""
+    deadline = time.monotonic() + _TAKEN_SECONDS
+    while _unsent_bytes(connection) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # A plain close() would wait for the files that were made of the socket.
+    os.close(connection.detach())
+
+
+def _unsent_bytes(connection: socket.socket) -> int:
+    count = fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4))
+    return int.from_bytes(count, sys.byteorder)

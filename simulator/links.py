@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 from urllib.parse import urlencode
 
 from simulator.clock import seconds_text
@@ -12,11 +13,14 @@ from simulator.model import Meeting, Recording, Transcript
 from simulator.world import World
 
 SERVLET = "/nbr/MultiThreadDownloadServlet"
-PATHS = {
+LinkKind = Literal["video", "audio", "transcript"]
+DeadLink = Literal["401", "403", "404", "410", "200-html", "302-login", "302-itself"]
+PATHS: dict[LinkKind, str] = {
     "video": SERVLET,
     "audio": f"{SERVLET}/audio.mp3",
     "transcript": f"{SERVLET}/transcript.txt",
 }
+KINDS = {path: kind for kind, path in PATHS.items()}
 _SITE_NUMBER = "13867087"
 
 
@@ -42,7 +46,9 @@ def transcript_of(recording: Recording, world: World) -> Transcript | None:
     return transcript if transcript.is_ready(world.now()) and not transcript.deleted else None
 
 
-def linked_recording(kind: str, arguments: Mapping[str, str], world: World) -> Recording | None:
+def linked_recording(
+    kind: LinkKind, arguments: Mapping[str, str], world: World
+) -> Recording | None:
     """Return the recording that a link of this kind opens, or None if its ticket is not good."""
     number, stamp = arguments.get("recordid", ""), arguments.get("timestamp", "")
     nonce, _, _ = arguments.get("ticket", "").rpartition(".")
@@ -55,7 +61,12 @@ def linked_recording(kind: str, arguments: Mapping[str, str], world: World) -> R
     return world.recordings_by_number.get(number)
 
 
-def _link(kind: str, recording: Recording, world: World, media_url: str, now: datetime) -> str:
+def new_link(kind: LinkKind, recording: Recording, world: World) -> str:
+    """Mint one more link to a file of a recording."""
+    return _link(kind, recording, world, world.media_url, world.now())
+
+
+def _link(kind: LinkKind, recording: Recording, world: World, media_url: str, now: datetime) -> str:
     meeting: Meeting = world.meeting_of(recording)
     number, stamp = str(recording.number), str(int(now.timestamp() * 1000))
     query = {

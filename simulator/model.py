@@ -1,7 +1,7 @@
 """What exists in the simulated Webex: meetings with their people and files, and webhooks."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -43,19 +43,45 @@ class Recording:
     playback_key: str
     viewer_token: str
     deleted: bool = False
+    edition: str = ""
+    others: list["Recording"] = field(default_factory=list)
 
     def is_ready(self, now: datetime) -> bool:
         return self.ready_at is not None and self.ready_at <= now
 
     def video(self) -> Content:
         if self.format == "ARF":
-            head = Literal(b"ARF\0" + self.id.encode())
-            filler = seeded_bytes(self.id, 4080)
+            head = Literal(b"ARF\0" + self._seed.encode())
+            filler = seeded_bytes(self._seed, 4080)
             return Content((head, Blocks(b"", filler, max(0, self.video_bytes - head.length))))
-        return mp4.video(self.id, self.duration_seconds, self.video_bytes)
+        return mp4.video(self._seed, self.duration_seconds, self.video_bytes)
 
     def audio(self) -> Content:
-        return mp3.audio(self.id, self.duration_seconds)
+        return mp3.audio(self._seed, self.duration_seconds)
+
+    def scaled_bytes(self, ratio: float) -> int:
+        """Return that many times the size, but no less than a video needs."""
+        return max(min(mp4.MINIMUM_BYTES, self.video_bytes), round(self.video_bytes * ratio))
+
+    def replace_media(self, video_bytes: int) -> None:
+        """Put other media behind the links for good."""
+        self.others.append(self._copy(self.edition, self.video_bytes))
+        self.edition = str(len(self.others))
+        self.video_bytes = self.reported_bytes = video_bytes
+
+    def stand_in(self, video_bytes: int) -> "Recording":
+        """Return a recording with other media, which may be sent in place of this one."""
+        other = self._copy("stand-in", video_bytes)
+        if other not in self.others:
+            self.others.append(other)
+        return other
+
+    def _copy(self, edition: str, video_bytes: int) -> "Recording":
+        return replace(self, edition=edition, video_bytes=video_bytes, others=[])
+
+    @property
+    def _seed(self) -> str:
+        return f"{self.id}/{self.edition}" if self.edition else self.id
 
 
 @dataclass(slots=True)

@@ -7,8 +7,8 @@ from flask import request
 
 from simulator.delivery import Courier
 from simulator.events import Happenings
-from simulator.faults import Ledger
 from simulator.holding import OrderError
+from simulator.ledger import Ledger
 from simulator.timeline import Schedule, wait_until
 from simulator.world import World
 

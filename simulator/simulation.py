@@ -10,9 +10,9 @@ from simulator.client import ControlClient
 from simulator.control import create_control
 from simulator.delivery import Courier
 from simulator.events import Happenings
-from simulator.faults import Ledger
 from simulator.gate import Gate
 from simulator.http_server import HttpServer
+from simulator.ledger import Ledger
 from simulator.media import create_media
 from simulator.parts import Control
 from simulator.settings import Settings

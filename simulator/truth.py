@@ -6,7 +6,7 @@ from typing import Any
 from simulator import captions
 from simulator.clock import milliseconds_text
 from simulator.content import Content, Literal
-from simulator.model import Meeting, after
+from simulator.model import Meeting, Recording, after
 from simulator.world import World
 
 
@@ -49,15 +49,26 @@ def files_of(meeting: Meeting) -> list[TrueFile]:
     for recording in meeting.recordings:
         if recording.deleted or recording.prevent_download or recording.ready_at is None:
             continue
-        files.append(TrueFile("recordings", recording.id, "video", recording.video()))
-        if recording.has_audio:
-            files.append(TrueFile("recordings", recording.id, "audio", recording.audio()))
+        files += _media_files(recording)
     for transcript in meeting.transcripts:
         if transcript.deleted or transcript.ready_at is None:
             continue
         for kind, make in (("vtt", captions.vtt), ("txt", captions.txt)):
             content = Content((Literal(make(transcript.lines)),))
             files.append(TrueFile("meetingTranscripts", transcript.id, kind, content))
+    return files
+
+
+def other_files_of(meeting: Meeting) -> list[TrueFile]:
+    """Return what was behind a recording's links before, or took its place for one answer."""
+    others = [other for recording in meeting.recordings for other in recording.others]
+    return [file for other in others for file in _media_files(other)]
+
+
+def _media_files(recording: Recording) -> list[TrueFile]:
+    files = [TrueFile("recordings", recording.id, "video", recording.video())]
+    if recording.has_audio:
+        files.append(TrueFile("recordings", recording.id, "audio", recording.audio()))
     return files
 
 

@@ -39,6 +39,7 @@ class World:
         self.webhooks: dict[str, Webhook] = {}
         self.tokens = TokenBook(self)
         self.link_key = self.mint.hex32()
+        self.dead_tickets: dict[str, str] = {}
         self.media_url = ""
 
     def now(self) -> datetime:
