@@ -25,6 +25,9 @@
         ├── LinkDead           the download link no longer leads to the file
         ├── LinkRefused        the link leads where downloads are not allowed
         ├── TransferInterrupted the connection ended early
+        ├── TransferOverdue    it took so long that it is another file's turn
+        ├── ShorterThanListed  all that was announced came, and is less than Webex lists
+        ├── HostBusy           enough other transfers from this host are under way
         ├── MediaBusy          the media host said "later" (retry_after_seconds)
         ├── MediaBroken        what arrived is not a whole file of its kind
         ├── TooLarge           beyond TRANSFER_MAX_BYTES
@@ -226,6 +229,24 @@ class TransferInterrupted(TransferError):
     """The connection ended before the file did."""
 
     code = "transfer_interrupted"
+
+
+class TransferOverdue(TransferError):
+    """The transfer took so long that it is another file's turn; it goes on where it is."""
+
+    code = "transfer_overdue"
+
+
+class ShorterThanListed(TransferError):
+    """Everything that the media host announced came, and it is less than Webex lists."""
+
+    code = "shorter_than_listed"
+
+
+class HostBusy(TransferError):
+    """As many transfers from this media host are under way as TRANSFER_PER_HOST allows."""
+
+    code = "host_busy"
 
 
 class MediaBusy(TransferError):

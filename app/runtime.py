@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import requests
 
+from app.archive.places import Places
 from app.archive.store import Archive
 from app.archive.transfer import Limits, media_session
 from app.config import Settings
@@ -50,7 +51,10 @@ def build_runtime(
         sender=broker,
         clock=clock,
         pace=_pace(settings),
-        limits=Limits(settings.download_hosts, settings.transfer_max_bytes),
+        limits=Limits(
+            settings.download_hosts, settings.transfer_max_bytes, ranges=settings.transfer_ranges
+        ),
+        places=Places(settings.transfer_per_host),
         path_template=settings.archive_path_template,
         media=_MediaSessions().session,
         in_flight={

@@ -75,6 +75,7 @@ def _connect_signals(runtime: Runtime, stop: SharedFlag) -> None:
         try:
             check_schema(runtime.bench.database)
             runtime.bench.database.dispose()
+            runtime.bench.places.prepare()
         except IngestError as error:
             sys.stderr.write(f"webex-ingest: {error}\n")
             sys.exit(1)

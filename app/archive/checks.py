@@ -9,10 +9,11 @@ from app.errors import MediaBroken
 from app.models.words import Kind
 
 
-def check_file(path: Path, kind: Kind, suffix: str) -> None:
+def check_file(path: Path, kind: Kind, suffix: str) -> float | None:
     """Raise MediaBroken unless the file at ``path`` is whole and of its kind.
 
-    ``suffix`` is that of the name which the file will have, such as ``.mp4``.
+    Returns how many seconds it plays, where the file says so. ``suffix`` is that of the name
+    which the file will have, such as ``.mp4``.
     ARF and uploaded recordings have no structure that is known here: only that they are
     neither empty nor a web page.
     """
@@ -23,11 +24,12 @@ def check_file(path: Path, kind: Kind, suffix: str) -> None:
     if kind in (Kind.VIDEO, Kind.AUDIO) and is_text(start):
         raise MediaBroken("a web page or an error message came instead of media")
     if kind is Kind.VIDEO and suffix == ".mp4":
-        check_mp4(path)
-    elif kind is Kind.AUDIO:
+        return check_mp4(path)
+    if kind is Kind.AUDIO:
         check_mp3(path)
     elif kind is Kind.VTT:
         check_vtt(path)
+    return None
 
 
 def is_text(start: bytes) -> bool:

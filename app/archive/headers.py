@@ -6,7 +6,6 @@ import requests
 
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,19})-\d{1,19}|\*)/(\d{1,19}|\*)")
 _NUMBER = re.compile(r"\d{1,19}", re.ASCII)
-_LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
 
 
 def content_type(response: requests.Response) -> str:
@@ -39,9 +38,7 @@ def strong_etag(response: requests.Response) -> str | None:
     return etag if etag and etag.startswith('"') else None
 
 
-def retry_after_seconds(response: requests.Response) -> float | None:
-    """How long to wait, one day at most."""
-    text = response.headers.get("Retry-After", "").strip()
-    if not text.isdecimal():
-        return None
-    return min(float(text), _LONGEST_RETRY_AFTER_SECONDS)
+def accepts_ranges(response: requests.Response) -> bool:
+    """Whether the host says that it gives parts of the file."""
+    told = response.headers.get("Accept-Ranges", "").strip().lower()
+    return told == "bytes" or response.status_code == 206

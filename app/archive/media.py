@@ -3,16 +3,27 @@
 import socket
 from collections.abc import Mapping
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any
+from urllib.parse import urljoin
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from app.archive.links import Destination, check_peer
+from app.archive import headers
+from app.archive.links import Destination, check_link, check_peer
+from app.errors import LinkDead, LinkRefused, MediaBroken, MediaBusy
+from app.models.times import retry_after_seconds
+
+NOT_MEDIA = "the media host sent a web page or an error message instead of media"
 
 _TIMEOUT_SECONDS = (10, 30)
+_DEAD = {401, 403, 404, 410}
+_REDIRECT = {301, 302, 303, 307, 308}
+_MOST_REDIRECTS = 3
+_NOT_MEDIA_TYPES = ("text/html", "application/json", "application/xhtml+xml")
 
 _UNKNOWN = Destination("the host", listed=False)
 _destination: ContextVar[Destination] = ContextVar("destination", default=_UNKNOWN)
@@ -31,15 +42,57 @@ def media_session() -> requests.Session:
     return session
 
 
+def open_link(
+    session: requests.Session, link: str, wanted: Mapping[str, str], allowed_hosts: tuple[str, ...]
+) -> requests.Response:
+    """Ask for a file, and follow at most three redirects by hand; the body is not read yet.
+
+    Raises LinkRefused for a link that may not be followed, LinkDead for one that leads on to
+    where it may not be followed.
+    """
+    url = link
+    for hop in range(_MOST_REDIRECTS + 1):
+        try:
+            destination = check_link(url, allowed_hosts)
+            response = ask_media(session, url, destination, wanted)
+        except LinkRefused as error:
+            if hop:
+                raise LinkDead(f"the link leads on to elsewhere: {error}") from None
+            raise
+        if response.status_code not in _REDIRECT:
+            return response
+        response.close()
+        url = _joined(url, response.headers.get("Location", ""))
+    raise LinkDead(f"the link redirects more than {_MOST_REDIRECTS} times")
+
+
+def check_answer(response: requests.Response, now: datetime) -> None:
+    """Raise what the answer of a media host means, unless it may go on: 200, 206 or 416.
+
+    LinkDead for a refusal or a page, MediaBusy for "later", MediaBroken for a compressed body,
+    which has no honest length.
+    """
+    status = response.status_code
+    if status in _DEAD:
+        raise LinkDead(f"the media host answered {status}")
+    if status not in (200, 206, 416):
+        seconds = retry_after_seconds(response.headers.get("Retry-After"), now)
+        raise MediaBusy(f"the media host answered {status}", retry_after_seconds=seconds)
+    if status != 416 and headers.content_type(response) in _NOT_MEDIA_TYPES:
+        raise LinkDead(NOT_MEDIA)
+    if status != 416 and headers.is_encoded(response):
+        raise MediaBroken("the media host sent a compressed body although none was asked for")
+
+
 def ask_media(
-    session: requests.Session, url: str, destination: Destination, headers: Mapping[str, str]
+    session: requests.Session, url: str, destination: Destination, wanted: Mapping[str, str]
 ) -> requests.Response:
     """Ask for a file; the answer's body is not read yet, and no redirect is followed.
 
     Raises LinkRefused, before a byte is sent, when a name leads into a private network. Behind
     a proxy the name is all that can be checked, since the peer is the proxy.
     """
-    request = session.prepare_request(requests.Request("GET", url, headers=dict(headers)))
+    request = session.prepare_request(requests.Request("GET", url, headers=dict(wanted)))
     options = session.merge_environment_settings(url, {}, True, None, None)
     token = _destination.set(destination)
     try:
@@ -51,6 +104,13 @@ def ask_media(
         )
     finally:
         _destination.reset(token)
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise LinkDead("the link leads on to what is no address") from None
 
 
 def _checked(connection: socket.socket) -> socket.socket:

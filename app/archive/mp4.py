@@ -1,4 +1,4 @@
-"""A walk over the top-level boxes of an MP4: whole, or cut somewhere."""
+"""A walk over the boxes of an MP4: whole, or cut somewhere, and how long it plays."""
 
 import os
 from pathlib import Path
@@ -8,13 +8,15 @@ from app.errors import MediaBroken
 _LONGEST_WALK = 100_000
 
 
-def check_mp4(path: Path) -> None:
+def check_mp4(path: Path) -> float | None:
     """Raise MediaBroken unless the boxes end exactly at the end of the file, media data included.
 
     Reads a few bytes of each box, whatever the size of the file (ISO/IEC 14496-12, 4.2).
+    Returns how many seconds the movie says it plays; a fragmented one may not say.
     """
     size = path.stat().st_size
     kinds: set[bytes] = set()
+    duration_seconds: float | None = None
     with path.open("rb") as file:
         offset = 0
         for _ in range(_LONGEST_WALK):
@@ -22,12 +24,15 @@ def check_mp4(path: Path) -> None:
                 break
             kind, length = _box(file.fileno(), offset, size)
             kinds.add(kind)
+            if kind == b"moov":
+                duration_seconds = _duration_seconds(file.fileno(), offset, offset + length)
             offset += length
     if offset != size:
         raise MediaBroken("the MP4's boxes do not end with the file")
     if missing := {b"ftyp", b"moov", b"mdat"} - kinds:
         name = sorted(missing)[0].decode()
         raise MediaBroken(f"the MP4 has no {name!r} box, so no player could open it")
+    return duration_seconds
 
 
 def _box(descriptor: int, offset: int, size: int) -> tuple[bytes, int]:
@@ -48,3 +53,18 @@ def _box(descriptor: int, offset: int, size: int) -> tuple[bytes, int]:
             f"{size - offset:,} are there"
         )
     return kind, length
+
+
+def _duration_seconds(descriptor: int, moov: int, end: int) -> float | None:
+    """What the movie header says; it is the first box inside ``moov`` (8.2.2)."""
+    header = os.pread(descriptor, min(48, end - moov - 8), moov + 8)
+    if header[4:8] != b"mvhd" or len(header) < 40:
+        return None
+    is_wide = header[8] == 1
+    scale, duration = (28, slice(32, 40)) if is_wide else (20, slice(24, 28))
+    per_second = int.from_bytes(header[scale : scale + 4], "big")
+    units = header[duration]
+    # All ones, as in a fragmented movie, mean that it does not say.
+    if not per_second or not any(units) or set(units) == {255}:
+        return None
+    return int.from_bytes(units, "big") / per_second

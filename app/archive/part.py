@@ -1,8 +1,11 @@
 """A part file: written at explicit offsets, hashed on the way, owned by one attempt."""
 
 import errno
+import fcntl
 import hashlib
 import os
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,7 +21,9 @@ _COPY_BYTES = 1024**2
 class Part:
     """The file of one attempt until it gets its name; nobody else ever writes into it.
 
-    ``size`` counts what is written, ``synced`` what would survive a power cut.
+    ``size`` counts what is written, ``synced`` what would survive a power cut. A flush goes on
+    beside the writing, one at a time, so that at most twice SYNC_BYTES are not on the disk yet.
+    The file is locked as long as its writer lives, frozen or not.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,8 +31,12 @@ class Part:
         self.path = path
         self.size = 0
         self.synced = 0
+        self._flushed_to = 0
+        self._flusher: ThreadPoolExecutor | None = None
+        self._flushing: Future[int] | None = None
         self._hash = hashlib.sha256()
         self._descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC, 0o640)
+        _lock(self._descriptor)
 
     def __enter__(self) -> Self:
         return self
@@ -38,59 +47,135 @@ class Part:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._flusher is not None:
+            self._flusher.shutdown()
         os.close(self._descriptor)
 
-    def take_over(self, earlier: Path, trusted_bytes: int) -> None:
-        """Copy what an earlier attempt had surely written, then remove its file.
+    def take_over(
+        self,
+        earlier: Path,
+        trusted_bytes: int,
+        *,
+        progress: Callable[[], None] = lambda: None,
+        check_space: Callable[[int], None] = lambda _bytes: None,
+    ) -> None:
+        """Go on from what an earlier attempt had surely written; its file is gone afterwards.
 
-        An overtaken worker that still lives writes on into the removed file, and harms nobody.
-        Where the copy fails, for want of space perhaps, the earlier file is what remains.
+        Where its writer has ended, the file itself becomes ours, and is only read again for the
+        checksum. Where that writer still lives, what it wrote is copied: it writes on into a
+        removed file, and harms nobody. ``progress`` is called at every MiB, and may raise;
+        whatever is raised, the next attempt finds as much as this one did.
         """
+        descriptor = os.open(earlier, os.O_RDWR | os.O_CLOEXEC)
+        if _lock(descriptor):
+            os.close(self._descriptor)
+            self._descriptor = descriptor
+            earlier.replace(self.path)
+            self._reread(trusted_bytes, progress)
+            return
         try:
-            self._copy(earlier, trusted_bytes)
-            self.sync()
+            check_space(trusted_bytes)
+            self._copy(descriptor, trusted_bytes, progress)
         except BaseException:
             self.path.unlink(missing_ok=True)
             raise
+        finally:
+            os.close(descriptor)
         earlier.unlink(missing_ok=True)
 
     def write(self, piece: bytes) -> None:
         """Write the next piece; raises DiskFull when there is no room for it."""
+        self.write_at(self.size, piece)
+        self._hash.update(piece)
+        self._grow(len(piece))
+
+    def write_at(self, offset: int, piece: bytes) -> None:
+        """Write a piece ahead of its turn; it counts once `extend` has reached it."""
         written = 0
         try:
             while written < len(piece):
                 view = memoryview(piece)[written:]
-                written += os.pwrite(self._descriptor, view, self.size + written)
-            self._hash.update(piece)
-            self.size += len(piece)
-            if self.size - self.synced >= SYNC_BYTES:
-                self.sync()
+                written += os.pwrite(self._descriptor, view, offset + written)
         except OSError as error:
             raise _disk_full(error) from error
 
+    def extend(self, size: int) -> None:
+        """Count, and hash, everything that was written ahead up to ``size``."""
+        while self.size < size:
+            if not self._count(size):
+                raise OSError(errno.EIO, "what was just written is gone", str(self.path))
+
+    def tail(self, length: int) -> bytes:
+        """The last bytes that were written, as they are in the file."""
+        return os.pread(self._descriptor, length, self.size - length)
+
     def restart(self) -> None:
         """Throw away what is written; the next piece is the first."""
+        self._wait_for_flush()
         os.ftruncate(self._descriptor, 0)
-        self.size = self.synced = 0
+        self.size = self.synced = self._flushed_to = 0
         self._hash = hashlib.sha256()
 
     def sync(self) -> None:
         """Make what is written survive a power cut."""
-        os.fdatasync(self._descriptor)
-        self.synced = self.size
+        self._wait_for_flush()
+        self.synced = self._flushed_to = self._flush(self.size)
 
     @property
     def sha256(self) -> str:
         """The checksum of what is written, in hexadecimal."""
         return self._hash.hexdigest()
 
-    def _copy(self, earlier: Path, wanted_bytes: int) -> None:
-        with earlier.open("rb", buffering=0) as source:
-            while self.size < wanted_bytes:
-                piece = source.read(min(_COPY_BYTES, wanted_bytes - self.size))
-                if not piece:
-                    break
-                self.write(piece)
+    def _reread(self, trusted_bytes: int, progress: Callable[[], None]) -> None:
+        while self.size < trusted_bytes and self._count(trusted_bytes):
+            progress()
+        os.ftruncate(self._descriptor, self.size)
+        self.sync()
+
+    def _copy(self, source: int, trusted_bytes: int, progress: Callable[[], None]) -> None:
+        while piece := os.pread(source, min(_COPY_BYTES, trusted_bytes - self.size), self.size):
+            self.write(piece)
+            progress()
+        self.sync()
+
+    def _count(self, upto: int) -> int:
+        piece = os.pread(self._descriptor, min(_COPY_BYTES, upto - self.size), self.size)
+        self._hash.update(piece)
+        self._grow(len(piece))
+        return len(piece)
+
+    def _grow(self, length: int) -> None:
+        self.size += length
+        if self.size - self._flushed_to >= SYNC_BYTES:
+            self._begin_flush()
+
+    def _begin_flush(self) -> None:
+        self._wait_for_flush()
+        if self._flusher is None:
+            self._flusher = ThreadPoolExecutor(1, thread_name_prefix="flush")
+        self._flushed_to = self.size
+        self._flushing = self._flusher.submit(self._flush, self.size)
+
+    def _wait_for_flush(self) -> None:
+        flushing, self._flushing = self._flushing, None
+        if flushing is not None:
+            self.synced = flushing.result()
+
+    def _flush(self, size: int) -> int:
+        try:
+            os.fdatasync(self._descriptor)
+        except OSError as error:
+            raise _disk_full(error) from error
+        return size
+
+
+def _lock(descriptor: int) -> bool:
+    """Take the lock of a part file; false where its writer lives, or nobody can tell."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _disk_full(error: OSError) -> OSError | DiskFull:

@@ -1,60 +1,39 @@
-"""A guard against hosts that keep a connection open and send next to nothing."""
+"""How fast bytes come, over the last seconds."""
 
-import threading
-from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+from collections import deque
 
 
-class SpeedGuard:
-    """Hangs up when fewer than so many bytes came in so many seconds.
+class Speedometer:
+    """A moving average; told now and then how many bytes there are, and asked for the speed.
 
-    A timeout counts from one packet to the next, so a drip could hold one read for ever.
-    ``hang_up`` is called from another thread than the one that reads.
+    Times are seconds of a clock that never goes back.
     """
 
-    def __init__(
-        self,
-        hang_up: Callable[[], None],
-        size: Callable[[], int],
-        *,
-        seconds: float,
-        fewest_bytes: int,
-    ) -> None:
-        self.hung_up = False
-        self._hang_up = hang_up
-        self._size = size
-        self._seconds = seconds
-        self._fewest_bytes = fewest_bytes
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="speed-guard", daemon=True)
+    def __init__(self, window_seconds: float) -> None:
+        self._window_seconds = window_seconds
+        self._notes: deque[tuple[float, int]] = deque()
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def begin(self) -> None:
+        """Forget what was before: another body comes."""
+        self._notes.clear()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        self._thread.join()
+    def note(self, size: int, at: float) -> None:
+        """Note how many bytes there are; fewer than before begins anew."""
+        if self._notes and size < self._notes[-1][1]:
+            self._notes.clear()
+        self._notes.append((at, size))
+        while len(self._notes) > 2 and self._notes[1][0] <= at - self._window_seconds:
+            self._notes.popleft()
 
-    def _watch(self) -> None:
-        before = self._size()
-        while not self._over.wait(self._seconds):
-            size = self._size()
-            if size - before < self._fewest_bytes:
-                self._end()
-                return
-            before = size
+    @property
+    def has_full_window(self) -> bool:
+        """Whether it has looked for so long that the speed says something about the host."""
+        return bool(self._notes) and self._notes[-1][0] - self._notes[0][0] >= self._window_seconds
 
-    def _end(self) -> None:
-        self.hung_up = True
-        try:
-            self._hang_up()
-        except (OSError, RuntimeError, ValueError):
-            # The connection ended by itself in this very moment.
-            return
+    @property
+    def bytes_per_second(self) -> int | None:
+        """The average over the window; None before there are two notes."""
+        if len(self._notes) < 2:
+            return None
+        (began, first), (ended, last) = self._notes[0], self._notes[-1]
+        return int((last - first) / (ended - began)) if ended > began else None

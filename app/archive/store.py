@@ -6,9 +6,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,17 @@ from app.archive.part import Part
 from app.errors import DiskFull
 from app.models.words import Kind
 
+_READ_BYTES = 1024**2
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A file in its place."""
+    """A file in its place; how long it plays, where the file itself says so."""
 
     path: str
     bytes: int
     sha256: str
+    duration_seconds: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +60,19 @@ class Archive:
             yield part
 
     def earlier_part(self, folder: str, path: str, *, ingest_id: int, attempt: int) -> Path | None:
-        """The newest part file that an earlier attempt left behind."""
+        """The part file to go on from: the longest, of equal ones the oldest.
+
+        Two are there when a worker died while it copied what another one had; then the copy is
+        the shorter one, or perhaps not on the disk yet.
+        """
         place = self.locate(folder, path)
-        found = {
-            int(number): part
+        found = [
+            (-part.stat().st_size, int(number), part)
             for part in place.parent.glob(f".{_escape(place.name)}.{ingest_id}-*.part")
             if (number := part.name.rsplit("-", 1)[1].removesuffix(".part")).isdecimal()
-        }
-        earlier = [number for number in found if number < attempt]
-        return found[max(earlier)] if earlier else None
+        ]
+        earlier = [each for each in found if each[1] < attempt]
+        return min(earlier)[2] if earlier else None
 
     def remove_parts(self, folder: str, *, ingest_id: int) -> None:
         """Remove all part files of an ingest that has ended."""
@@ -80,11 +87,11 @@ class Archive:
         whole file is, and its row follows.
         """
         place = self.locate(folder, path)
-        check_file(part.path, kind, place.suffix)
+        duration_seconds = check_file(part.path, kind, place.suffix)
         part.sync()
         part.path.replace(place)
         _flush_folder(place.parent)
-        return Stored(path, part.size, part.sha256)
+        return Stored(path, part.size, part.sha256, duration_seconds)
 
     def store_bytes(self, content: bytes, folder: str, path: str, kind: Kind) -> Stored:
         """Write a small file whole; writing the same again changes nothing."""
@@ -96,14 +103,23 @@ class Archive:
         _write_whole(place, content, lambda part: check_file(part, kind, place.suffix))
         return stored
 
-    def find(self, folder: str, path: str) -> Stored | None:
-        """What is in a file's place, with its checksum; None if there is nothing."""
+    def find(
+        self, folder: str, path: str, *, progress: Callable[[], None] = lambda: None
+    ) -> Stored | None:
+        """What is in a file's place, with its checksum; None if there is nothing.
+
+        ``progress`` is called at every MiB, and may raise.
+        """
         place = self.locate(folder, path)
         if not place.is_file():
             return None
-        with place.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            return Stored(path, os.fstat(file.fileno()).st_size, sha256)
+        sha256, size = hashlib.sha256(), 0
+        with place.open("rb", buffering=0) as file:
+            while piece := file.read(_READ_BYTES):
+                sha256.update(piece)
+                size += len(piece)
+                progress()
+        return Stored(path, size, sha256.hexdigest())
 
     def write_manifest(self, folder: str, manifest: dict[str, Any]) -> None:
         """Replace a meeting's manifest as a whole."""

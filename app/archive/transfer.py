@@ -1,7 +1,7 @@
 """The transfer: streams one file from a media host into a part file, and cannot lie about it.
 
 It knows nothing of Celery or the database: it is handed a way to get a fresh link, a part to
-write into, and callbacks. What happens to an answer:
+write into, a clock, and callbacks. What happens to an answer:
 
     200, 206          goes on (a 206 must continue the same file, a 200 starts again)
     401 403 404 410, a web page, JSON, a redirect to elsewhere
@@ -12,11 +12,11 @@ write into, and callbacks. What happens to an answer:
                       tried again while bytes move, else TransferInterrupted
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NoReturn
-from urllib.parse import urljoin
 
 import requests
 import urllib3
@@ -24,27 +24,25 @@ import urllib3
 from app.archive import headers
 from app.archive.checks import is_text
 from app.archive.links import check_link
-from app.archive.media import ask_media
+from app.archive.media import NOT_MEDIA, check_answer, open_link
 from app.archive.media import media_session as media_session
 from app.archive.part import Part
-from app.archive.speed import SpeedGuard
+from app.archive.places import Places
+from app.archive.ranges import Ranges
+from app.archive.resume import Resume
+from app.archive.speed import Speedometer
+from app.archive.watch import Watch
 from app.errors import (
     LinkDead,
-    LinkRefused,
-    MediaBroken,
-    MediaBusy,
     TooLarge,
     TransferInterrupted,
+    TransferOverdue,
     WorkerStopping,
 )
 from app.models.times import Clock
 
 LARGEST_PIECE_BYTES = 1024**2
 _SMALLEST_PIECE_BYTES = 16 * 1024
-_DEAD = {401, 403, 404, 410}
-_REDIRECT = {301, 302, 303, 307, 308}
-_NOT_MEDIA = ("text/html", "application/json", "application/xhtml+xml")
-_MOST_REDIRECTS = 3
 _FRESH = timedelta(minutes=10)
 
 
@@ -64,7 +62,9 @@ class Link:
 class Limits:
     """What a transfer may do: which hosts, how many bytes, how often without progress, how slowly.
 
-    A host that sends less than ``slowest_bytes_per_second`` over ``slow_seconds`` is hung up on.
+    A host that sends less than ``slowest_bytes_per_second`` over ``slow_seconds`` is hung up on;
+    after ``longest_seconds`` it is another file's turn. ``ranges`` parts are fetched at once of a
+    file of at least ``ranges_from_bytes``.
     """
 
     allowed_hosts: tuple[str, ...]
@@ -73,10 +73,22 @@ class Limits:
     interruptions: int = 3
     slow_seconds: float = 30
     slowest_bytes_per_second: int = 32 * 1024
+    longest_seconds: float = 6 * 3600
+    ranges: int = 1
+    ranges_from_bytes: int = 256 * 1024**2
+
+    @property
+    def look_seconds(self) -> float:
+        """How often a transfer is looked at while it reads."""
+        return min(1.0, self.slow_seconds / 4)
 
 
 class Transfer:
-    """One file on its way; ``run`` returns when every byte is in the part."""
+    """One file on its way; ``run`` returns when every byte is in the part.
+
+    ``progress`` is called about once a second from another thread, whether bytes come or not:
+    it is the heartbeat too. Whatever it raises ends the transfer.
+    """
 
     def __init__(
         self,
@@ -89,12 +101,12 @@ class Transfer:
         progress: Callable[["Transfer"], None],
         check_space: Callable[[int], None],
         stopping: Callable[[], bool],
+        places: Places | None = None,
         total: int | None = None,
         validator: str | None = None,
     ) -> None:
         self.part = part
-        self.total = total
-        self.validator = validator
+        self.resume = Resume(part, total, validator)
         self._fresh_link = fresh_link
         self._session = session
         self._limits = limits
@@ -102,124 +114,89 @@ class Transfer:
         self._progress = progress
         self._check_space = check_space
         self._stopping = stopping
-        self._restarts = 0
+        self._places = places
+        self._speed = Speedometer(limits.slow_seconds)
+        self._watch = Watch(self._look, every_seconds=limits.look_seconds)
+        self._ranges: Ranges | None = None
+        self._is_reading = False
+        self._began = time.monotonic()
+
+    @property
+    def received(self) -> int:
+        """How many bytes of the file have come, be it out of order."""
+        return self.part.size + (self._ranges.ahead if self._ranges else 0)
+
+    @property
+    def bytes_per_second(self) -> int | None:
+        """How fast bytes have come of late; None while that is not known."""
+        return self._speed.bytes_per_second
 
     def run(self) -> None:
         """Bring every byte; raises a TransferError or WorkerStopping if that cannot be now."""
         link: Link | None = None
         dead_links = interruptions = 0
-        while True:
-            before = self.part.size
-            if link is None or not link.is_fresh(self._clock()):
-                link = self._fresh_link()
-            try:
-                return self._read_answer(link)
-            except (LinkDead, TransferInterrupted) as error:
-                if self.part.size > before:
-                    dead_links = interruptions = 0
-                if isinstance(error, LinkDead):
-                    link, dead_links = None, dead_links + 1
-                elif self.part.size <= before:
-                    interruptions += 1
-                if self._is_hopeless(dead_links, interruptions):
-                    raise
+        with self._watch:
+            while True:
+                before = self.part.size
+                if link is None or not link.is_fresh(self._clock()):
+                    link = self._fresh_link()
+                try:
+                    return self._read_answer(link)
+                except (LinkDead, TransferInterrupted) as error:
+                    if self.part.size > before:
+                        dead_links = interruptions = 0
+                    if isinstance(error, LinkDead):
+                        link, dead_links = None, dead_links + 1
+                    elif self.part.size <= before:
+                        interruptions += 1
+                    if self._is_hopeless(dead_links, interruptions):
+                        raise
 
     def _is_hopeless(self, dead_links: int, interruptions: int) -> bool:
         # A host that changes the file again and again moves bytes, but gets nowhere.
         return (
             dead_links >= self._limits.dead_links
-            or max(interruptions, self._restarts) >= self._limits.interruptions
+            or max(interruptions, self.resume.restarts) >= self._limits.interruptions
         )
 
     def _read_answer(self, link: Link) -> None:
-        try:
-            with self._open(link) as response:
-                self._begin(response)
-                if self._is_whole():
+        host = check_link(link.url, self._limits.allowed_hosts).host
+        with self._place_at(host), self._translated():
+            with self._open(link, self.resume.wanted()) as response:
+                if not self.resume.begin(response):
                     return
-                self._copy(response)
+                if self.resume.total is not None:
+                    self._check_size(self.resume.total)
+                if not self._may_split(response):
+                    self._copy(response)
+                    return
+            self._copy_ranges(link)
+
+    def _place_at(self, host: str) -> AbstractContextManager[None]:
+        return self._places.at(host, check=self._check_between) if self._places else nullcontext()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Tell errors of the network as ours; what the watch found is the cause of them."""
+        try:
+            yield
+        except TransferInterrupted:
+            self._watch.check()
+            raise
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            self._watch.check()
             # Their texts hold the link, so only the kind of error is told.
             raise TransferInterrupted(f"the connection broke ({type(error).__name__})") from None
-        if self.total is not None and self.part.size != self.total:
-            raise TransferInterrupted(f"{self.part.size:,} of {self.total:,} bytes came")
+        self._watch.check()
+        if self.resume.is_short:
+            raise TransferInterrupted(f"{self.part.size:,} of {self.resume.total:,} bytes came")
 
-    def _open(self, link: Link) -> requests.Response:
-        url = link.url
-        for hop in range(_MOST_REDIRECTS + 1):
-            try:
-                destination = check_link(url, self._limits.allowed_hosts)
-                response = ask_media(self._session, url, destination, self._range())
-            except LinkRefused as error:
-                if hop:
-                    raise LinkDead(f"the link leads on to elsewhere: {error}") from None
-                raise
-            if response.status_code not in _REDIRECT:
-                return response
-            response.close()
-            url = _joined(url, response.headers.get("Location", ""))
-        raise LinkDead(f"the link redirects more than {_MOST_REDIRECTS} times")
-
-    def _range(self) -> dict[str, str]:
-        if not self.part.size:
-            return {}
-        wanted = {"Range": f"bytes={self.part.size}-"}
-        return wanted | ({"If-Range": self.validator} if self.validator else {})
-
-    def _begin(self, response: requests.Response) -> None:
-        status = response.status_code
-        if status in _DEAD:
-            raise LinkDead(f"the media host answered {status}")
-        if status == 416:
-            self._unsatisfiable(response)
-            return
-        if status not in (200, 206):
-            raise MediaBusy(
-                f"the media host answered {status}",
-                retry_after_seconds=headers.retry_after_seconds(response),
-            )
-        if headers.content_type(response) in _NOT_MEDIA:
-            raise LinkDead("the media host sent a web page or an error message instead of media")
-        if headers.is_encoded(response):
-            raise MediaBroken("the media host sent a compressed body although none was asked for")
-        if status == 206:
-            self._continue(response)
-        else:
-            self._start_again(response)
-        if self.total is not None:
-            self._check_size(self.total)
-
-    def _continue(self, response: requests.Response) -> None:
-        first, total = headers.content_range(response)
-        etag = headers.strong_etag(response)
-        same = first == self.part.size and (self.total is None or total == self.total)
-        if not same or (self.validator and etag and etag != self.validator):
-            self._restart("the media host went on with another file")
-        self.total, self.validator = total, etag or self.validator
-
-    def _start_again(self, response: requests.Response) -> None:
-        if self.part.size:
-            self._throw_away()
-        self.total = headers.content_length(response)
-        self.validator = headers.strong_etag(response)
-
-    def _unsatisfiable(self, response: requests.Response) -> None:
-        _, total = headers.content_range(response)
-        if total is None or total != self.part.size:
-            self._restart("the media host says that the file ends before what is stored of it")
-        self.total = total
-
-    def _restart(self, why: str) -> NoReturn:
-        self._throw_away()
-        self.total = self.validator = None
-        raise TransferInterrupted(why)
-
-    def _throw_away(self) -> None:
-        self._restarts += 1
-        self.part.restart()
-
-    def _is_whole(self) -> bool:
-        return self.total is not None and self.part.size == self.total and self.part.size > 0
+    @contextmanager
+    def _open(self, link: Link, wanted: dict[str, str]) -> Iterator[requests.Response]:
+        response = open_link(self._session, link.url, wanted, self._limits.allowed_hosts)
+        with response, self._watch.over(response):
+            check_answer(response, self._clock())
+            yield response
 
     def _check_size(self, total: int) -> None:
         if total > self._limits.max_bytes:
@@ -229,57 +206,90 @@ class Transfer:
             )
         self._check_space(total - self.part.size)
 
-    def _copy(self, response: requests.Response) -> None:
-        fewest = int(self._limits.slowest_bytes_per_second * self._limits.slow_seconds)
-        guard = SpeedGuard(
-            response.raw.shutdown,
-            lambda: self.part.size,
-            seconds=self._limits.slow_seconds,
-            fewest_bytes=fewest,
-        )
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """While this lasts, bytes have to come."""
+        self._speed.begin()
+        self._is_reading = True
         try:
-            with guard:
-                self._read_pieces(response)
-        except (requests.RequestException, urllib3.exceptions.HTTPError):
-            if not guard.hung_up:
-                raise
-        if guard.hung_up and (self.total is None or self.part.size != self.total):
-            raise TransferInterrupted("the media host sends too slowly")
+            yield
+        finally:
+            self._is_reading = False
 
-    def _read_pieces(self, response: requests.Response) -> None:
+    def _copy(self, response: requests.Response) -> None:
         amount = LARGEST_PIECE_BYTES // 16
-        while not self._stopping():
-            began = self._clock()
-            piece = response.raw.read(amount, decode_content=False)
-            if not piece:
-                return
-            if not self.part.size and is_text(piece):
-                raise LinkDead(
-                    "the media host sent a web page or an error message instead of media"
-                )
-            self._keep(piece)
-            amount = _next_amount(amount, (self._clock() - began).total_seconds())
-        raise WorkerStopping("the worker stops; the transfer goes on where it is")
+        with self._reading():
+            while True:
+                began = time.monotonic()
+                piece = response.raw.read(amount, decode_content=False)
+                self._keep(piece)
+                self._check_between()
+                if not piece:
+                    return
+                amount = _next_amount(amount, time.monotonic() - began)
 
     def _keep(self, piece: bytes) -> None:
+        if not self.part.size and is_text(piece):
+            raise LinkDead(NOT_MEDIA)
         synced = self.part.synced
-        self.part.write(piece)
+        self.part.write(self.resume.beyond_known(piece))
         if self.part.size > self._limits.max_bytes:
             self._check_size(self.part.size)
         if self.part.synced > synced:
             self._check_space(0)
+
+    def _may_split(self, response: requests.Response) -> bool:
+        return (
+            self._limits.ranges > 1
+            and (self.resume.total or 0) >= self._limits.ranges_from_bytes
+            and self.resume.validator is not None
+            and headers.accepts_ranges(response)
+        )
+
+    def _copy_ranges(self, link: Link) -> None:
+        def open_range(first: int, last: int) -> AbstractContextManager[requests.Response]:
+            return self._open(link, self.resume.range_from(first, last))
+
+        with self._reading():
+            self._ranges = Ranges(self.resume, open_range, check=self._check_between)
+            try:
+                self._ranges.run(
+                    self.resume.total or 0,
+                    at_once=self._limits.ranges,
+                    hang_up=self._watch.hang_up,
+                )
+            finally:
+                self._ranges = None
+
+    def _check_between(self) -> None:
+        if self._stopping():
+            raise _stopped()
+        self._watch.check()
+
+    def _look(self) -> None:
+        """Once a second, from the watch's thread."""
+        now = time.monotonic()
+        self._speed.note(self.received, now)
         self._progress(self)
+        if self._stopping():
+            raise _stopped()
+        if now - self._began > self._limits.longest_seconds:
+            hours = self._limits.longest_seconds / 3600
+            raise TransferOverdue(f"not finished after {hours:.0f} hours; it goes on later")
+        if self._is_reading and self._is_slow():
+            raise TransferInterrupted("the media host sends too slowly")
+
+    def _is_slow(self) -> bool:
+        speed = self._speed.bytes_per_second or 0
+        return self._speed.has_full_window and speed < self._limits.slowest_bytes_per_second
+
+
+def _stopped() -> WorkerStopping:
+    return WorkerStopping("the worker stops; the transfer goes on where it is")
 
 
 def _next_amount(amount: int, seconds: float) -> int:
-    # Large pieces are fast; small ones keep the heartbeat going on a slow line.
+    # Large pieces are fast; on a slow line small ones lose less when the worker dies.
     if seconds < 0.1:
         return min(amount * 2, LARGEST_PIECE_BYTES)
     return max(amount // 2, _SMALLEST_PIECE_BYTES) if seconds > 1 else amount
-
-
-def _joined(url: str, location: str) -> str:
-    try:
-        return urljoin(url, location)
-    except ValueError:
-        raise LinkDead("the link leads on to what is no address") from None

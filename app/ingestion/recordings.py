@@ -9,7 +9,7 @@ from app.ingestion.entry import want_meeting
 from app.ingestion.items import follow_items
 from app.ingestion.retry import NothingYet, decide
 from app.ingestion.storing import store_json
-from app.ingestion.transfers import bring_file
+from app.ingestion.transfers import Listed, bring_file
 from app.ingestion.workbench import Work
 from app.models.outcomes import Absent, Done, Failed, Outcome
 from app.models.webex import DownloadLinks, Recording
@@ -40,10 +40,10 @@ def ingest_recording(work: Work) -> Outcome:
     links = recording.temporary_direct_download_links
     if links is None or links.recording_download_link is None:
         return _without_links(work)
-    _bring(work, recording, Kind.VIDEO)
+    oddity = _bring(work, recording, Kind.VIDEO)
     if links.audio_download_link:
         _bring(work, recording, Kind.AUDIO)
-    return Done()
+    return Done(oddity)
 
 
 def _belongs_elsewhere(work: Work, meeting_id: str) -> Outcome:
@@ -63,13 +63,14 @@ def _without_links(work: Work) -> Outcome:
     return decide(NothingYet(), work.ingest, work.bench.pace, work.bench.clock())
 
 
-def _bring(work: Work, recording: Recording, kind: Kind) -> None:
-    bring_file(
+def _bring(work: Work, recording: Recording, kind: Kind) -> Reason | None:
+    video = Listed(recording.size_bytes, recording.duration_seconds)
+    return bring_file(
         work,
         kind,
         recording_path(recording.id, kind, recording.format),
         source=_source(recording, kind),
-        expected_bytes=recording.size_bytes if kind is Kind.VIDEO else None,
+        listed=video if kind is Kind.VIDEO else Listed(),
         fresh_link=lambda: _fresh_link(work, recording.id, kind),
     )
 

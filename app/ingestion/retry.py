@@ -9,6 +9,7 @@ from app.errors import (
     DiskFull,
     Forbidden,
     Gone,
+    HostBusy,
     IngestError,
     MediaBusy,
     NoFolderYet,
@@ -27,6 +28,7 @@ MOST_LOST = 5
 
 _FEWEST_TRIES = 5
 _DISK_SECONDS = 60
+_HOST_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +50,6 @@ def decide(what: NothingYet | IngestError, ingest: Ingest, pace: Pace, now: date
             return _nothing_yet(reason, ingest, pace, now)
         case NotFound():
             return _nothing_yet(Reason.STILL_PROCESSING, ingest, pace, now)
-        case RateLimited():
-            # The jitter keeps everything that waits at the gate from passing it at once.
-            seconds = (what.retry_after_seconds or pace.first_seconds) * random.uniform(1, 1.5)  # noqa: S311 -- no secret
-            return Wait(_in(seconds, now), Reason.RATE_LIMITED, counts=False)
-        case WorkerStopping():
-            return Wait(now, Reason.SHUTDOWN, counts=False)
-        case DiskFull() | ArchiveUnavailable():
-            seconds = min(_DISK_SECONDS, pace.max_seconds)
-            return _paused(what, Reason(what.code), _in(seconds, now))
-        case TokenRefused():
-            seconds = min(5 * pace.first_seconds, pace.max_seconds)
-            return _paused(what, Reason.TOKEN_REFUSED, _in(seconds, now))
         case Forbidden():
             return Absent(Reason.NO_PERMISSION)
         case Gone():
@@ -68,13 +58,34 @@ def decide(what: NothingYet | IngestError, ingest: Ingest, pace: Pace, now: date
             seconds = delay_seconds(ingest.looks, pace)
             return Wait(_in(seconds, now), Reason.MEETING_UNKNOWN, looked=True)
         case _:
-            return _error(what, ingest, pace, now)
+            return _pause(what, pace, now) or _error(what, ingest, pace, now)
 
 
 def delay_seconds(count: int, pace: Pace) -> float:
     """The wait before the next look: growing by half each time, give or take a fifth."""
     grown = pace.first_seconds * 1.5 ** min(count, 60)
-    return min(grown, pace.max_seconds) * random.uniform(0.8, 1.2)  # noqa: S311 -- no secret
+    return min(grown, pace.max_seconds) * _jitter(0.8, 1.2)
+
+
+def _pause(error: IngestError, pace: Pace, now: datetime) -> Wait | None:
+    """The wait for something that is no fault of the work itself; None for anything else."""
+    match error:
+        case RateLimited():
+            # The jitter keeps everything that waits at the gate from passing it at once.
+            seconds = (error.retry_after_seconds or pace.first_seconds) * _jitter(1, 1.5)
+            return Wait(_in(seconds, now), Reason.RATE_LIMITED, counts=False)
+        case WorkerStopping():
+            return Wait(now, Reason.SHUTDOWN, counts=False)
+        case HostBusy():
+            seconds = min(_HOST_SECONDS, pace.max_seconds) * _jitter(0.5, 1)
+            return Wait(_in(seconds, now), Reason.HOST_BUSY, counts=False)
+        case DiskFull() | ArchiveUnavailable():
+            seconds = min(_DISK_SECONDS, pace.max_seconds)
+            return _paused(error, Reason(error.code), _in(seconds, now))
+        case TokenRefused():
+            seconds = min(5 * pace.first_seconds, pace.max_seconds)
+            return _paused(error, Reason.TOKEN_REFUSED, _in(seconds, now))
+    return None
 
 
 def _nothing_yet(reason: Reason, ingest: Ingest, pace: Pace, now: datetime) -> Outcome:
@@ -98,6 +109,10 @@ def _error(error: IngestError, ingest: Ingest, pace: Pace, now: datetime) -> Out
 
 def _paused(error: IngestError, reason: Reason, until: datetime) -> Wait:
     return Wait(until, reason, error_code=error.code, error=str(error), counts=False)
+
+
+def _jitter(least: float, most: float) -> float:
+    return random.uniform(least, most)  # noqa: S311 -- no secret
 
 
 def _in(seconds: float, now: datetime) -> datetime:

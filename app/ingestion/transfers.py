@@ -1,15 +1,31 @@
 """One media file on its way into the archive, going on where an earlier attempt was."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
 
 from app.archive.part import Part
 from app.archive.paths import versioned
 from app.archive.store import Stored
 from app.archive.transfer import Link, Transfer
-from app.errors import IngestError, MediaBroken, TransferInterrupted
+from app.errors import IngestError, MediaBroken, ShorterThanListed, TransferInterrupted
 from app.ingestion.storing import folder_of, plan_version, record_file
 from app.ingestion.workbench import Work
-from app.models.words import Kind
+from app.models.words import Kind, Reason
+
+log = structlog.get_logger()
+
+_LEAST_DIFFERENCE_SECONDS = 30
+_LEAST_DIFFERENCE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What Webex says of a file before it comes: a hint, and a reason to look twice."""
+
+    bytes: int | None = None
+    duration_seconds: int | None = None
 
 
 def bring_file(
@@ -18,62 +34,73 @@ def bring_file(
     path: str,
     *,
     source: str,
-    expected_bytes: int | None,
+    listed: Listed,
     fresh_link: Callable[[], Link],
-) -> None:
+) -> Reason | None:
     """Transfer one file, verify it, give it its name, write its row.
 
     Needs no transfer when the file is stored already, or when an earlier attempt gave it its
-    name and died before it wrote the row.
+    name and died before it wrote the row. Returns what is odd about a file that was stored.
     """
     folder = folder_of(work)
     version, needed = plan_version(work, folder, kind, source)
     place = versioned(path, version)
     if not needed or _adopt(work, kind, folder, place, version=version, source=source):
-        return
-    work.bench.archive.check_space()
+        return None
+    archive = work.bench.archive
+    archive.check_space()
     ids = {"ingest_id": work.lease.ingest_id, "attempt": work.lease.attempt}
-    earlier = work.bench.archive.earlier_part(folder, place, **ids)
-    with work.bench.archive.part(folder, place, **ids) as part:
-        transfer = _transfer(work, part, fresh_link)
+    earlier = archive.earlier_part(folder, place, **ids)
+    with archive.part(folder, place, **ids) as part:
+        transfer = _transfer(work, kind, part, fresh_link)
         if earlier is not None and work.ingest.stage == kind:
-            part.take_over(earlier, work.ingest.bytes_synced)
-            transfer.total, transfer.validator = work.ingest.bytes_total, work.ingest.validator
-        _tell(work, kind, transfer)
-        _run(work, transfer)
-        _doubt(transfer, kind, place, expected_bytes)
-        work.tell(
-            publishing_sha256=part.sha256,
-            bytes_done=part.size,
-            bytes_total=part.size,
-            bytes_synced=part.size,
-        )
+            part.take_over(
+                earlier,
+                work.ingest.bytes_synced,
+                progress=work.beat,
+                check_space=archive.check_space,
+            )
+            transfer.resume.total = work.ingest.bytes_total
+            transfer.resume.validator = work.ingest.validator
+        _run(work, kind, transfer)
+        _doubt(work, transfer, kind, place, listed)
+        work.tell(publishing_sha256=part.sha256, **_progress(kind, transfer))
         stored = _publish(work, transfer, folder, place, kind)
     record_file(work, kind, stored, version=version, source=source)
+    return _oddity(stored, listed)
 
 
-def _run(work: Work, transfer: Transfer) -> None:
+def _run(work: Work, kind: Kind, transfer: Transfer) -> None:
+    before = transfer.part.size
+    work.tell(**_progress(kind, transfer))
     try:
         transfer.run()
     except IngestError:
         # The next attempt goes on from here, not from the last flush.
         transfer.part.sync()
-        _tell(work, None, transfer)
+        if transfer.part.size > before:
+            work.forget_tries()
+        work.tell(**_progress(kind, transfer))
         raise
     transfer.part.sync()
 
 
-def _doubt(transfer: Transfer, kind: Kind, place: str, expected_bytes: int | None) -> None:
+def _doubt(work: Work, transfer: Transfer, kind: Kind, place: str, listed: Listed) -> None:
     """Refuse a file whose end nobody vouches for.
 
-    Without a length a lost connection looks like the end. An MP4 and an MP3 tell by
-    themselves whether they are whole; of anything else Webex's ``sizeBytes`` must have come.
+    An MP4 and an MP3 tell by themselves whether they are whole. Of anything else Webex's
+    ``sizeBytes`` must have come: without a length a lost connection looks like the end, and
+    with one a second link must say the same before fewer bytes are believed.
     """
-    told = transfer.total is not None or place.endswith(".mp4") or kind is Kind.AUDIO
-    if not told and transfer.part.size < (expected_bytes or 1):
-        came = transfer.part.size
-        transfer.part.restart()
-        raise TransferInterrupted(f"{came:,} of {expected_bytes:,} bytes came, without a length")
+    part, proves_itself = transfer.part, place.endswith(".mp4") or kind is Kind.AUDIO
+    if proves_itself or part.size >= (listed.bytes or 1):
+        return
+    came = f"{part.size:,} of the {listed.bytes or 1:,} bytes came that Webex lists"
+    if transfer.resume.total is None:
+        part.restart()
+        raise TransferInterrupted(f"{came}, without a length")
+    if work.ingest.error_code != ShorterThanListed.code:
+        raise ShorterThanListed(f"{came}; asking once more with a new link")
 
 
 def _publish(work: Work, transfer: Transfer, folder: str, place: str, kind: Kind) -> Stored:
@@ -82,7 +109,7 @@ def _publish(work: Work, transfer: Transfer, folder: str, place: str, kind: Kind
     except MediaBroken:
         # All bytes came and they are wrong: going on from them would never end well.
         transfer.part.restart()
-        _tell(work, None, transfer)
+        work.tell(**_progress(kind, transfer))
         raise
 
 
@@ -90,18 +117,28 @@ def _adopt(work: Work, kind: Kind, folder: str, place: str, *, version: int, sou
     expected = work.ingest.publishing_sha256
     if expected is None:
         return False
-    found = work.bench.archive.find(folder, place)
+    found = work.bench.archive.find(folder, place, progress=work.beat)
     if found is None or found.sha256 != expected:
         return False
     record_file(work, kind, found, version=version, source=source)
     return True
 
 
-def _transfer(work: Work, part: Part, fresh_link: Callable[[], Link]) -> Transfer:
-    def progress(transfer: Transfer) -> None:
-        if work.may_tell():
-            _tell(work, None, transfer)
+def _oddity(stored: Stored, listed: Listed) -> Reason | None:
+    """What Webex says otherwise about a file that is whole; told, and no reason to refuse it."""
+    if listed.bytes and stored.bytes != listed.bytes:
+        log.warning("file.size_differs", path=stored.path, bytes=stored.bytes, listed=listed.bytes)
+        return Reason.SIZE_DIFFERS
+    plays, told = stored.duration_seconds, listed.duration_seconds
+    if plays is None or not told:
+        return None
+    if abs(plays - told) <= max(_LEAST_DIFFERENCE_SECONDS, told * _LEAST_DIFFERENCE):
+        return None
+    log.warning("file.duration_differs", path=stored.path, seconds=round(plays), listed=told)
+    return Reason.DURATION_DIFFERS
 
+
+def _transfer(work: Work, kind: Kind, part: Part, fresh_link: Callable[[], Link]) -> Transfer:
     bench = work.bench
     return Transfer(
         part,
@@ -109,18 +146,19 @@ def _transfer(work: Work, part: Part, fresh_link: Callable[[], Link]) -> Transfe
         session=bench.media(),
         limits=bench.limits,
         clock=bench.clock,
-        progress=progress,
+        progress=lambda transfer: work.tell(**_progress(kind, transfer)),
         check_space=bench.archive.check_space,
         stopping=bench.stopping,
+        places=bench.places,
     )
 
 
-def _tell(work: Work, kind: Kind | None, transfer: Transfer) -> None:
-    stage = {"stage": kind} if kind else {}
-    work.tell(
-        **stage,
-        bytes_done=transfer.part.size,
-        bytes_total=transfer.total,
-        bytes_synced=transfer.part.synced,
-        validator=transfer.validator,
-    )
+def _progress(kind: Kind, transfer: Transfer) -> dict[str, object]:
+    return {
+        "stage": kind,
+        "bytes_done": transfer.part.size,
+        "bytes_total": transfer.resume.total,
+        "bytes_synced": transfer.part.synced,
+        "bytes_per_second": transfer.bytes_per_second,
+        "validator": transfer.resume.validator,
+    }

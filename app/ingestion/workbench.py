@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from requests import Session
 
+from app.archive.places import Places
 from app.archive.store import Archive
 from app.archive.transfer import Limits
 from app.db.engine import Database
@@ -57,6 +58,7 @@ class Workbench:
     clock: Clock
     pace: Pace
     limits: Limits
+    places: Places
     path_template: str
     media: Callable[[], Session]
     in_flight: dict[Queue, int]
@@ -95,6 +97,7 @@ class Work:
         with self.bench.database.transaction() as session:
             heartbeat(session, self.lease, now=self.bench.clock(), **progress)
 
-    def may_tell(self) -> bool:
-        """Whether a second has passed since the row was last written."""
-        return time.monotonic() - self._beaten_at >= 1
+    def forget_tries(self) -> None:
+        """Count errors anew, since the work has got further; raises LeaseLost."""
+        self.ingest.tries = 0
+        self.tell(tries=0)

@@ -1,5 +1,6 @@
 """Times: always aware, always UTC."""
 
+import email.utils
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ Clock = Callable[[], datetime]
 
 # Times are added to; a year that nobody lives in would leave the calendar.
 _FIRST_YEAR, _LAST_YEAR = 1970, 2200
+_LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
 
 
 def utc_now() -> datetime:
@@ -35,3 +37,21 @@ def parse_time(text: Any) -> datetime | None:
 def format_time(time: datetime) -> str:
     """Write a time with whole seconds and ``Z``: Webex rejects ``.000Z`` in from and to."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float | None:
+    """How long to wait: a number or a date as HTTP says; None for anything else.
+
+    ``rand(30),add(30)`` was really seen (WebexPythonSDK issue 181).
+    """
+    text = (header or "").strip()
+    if text.isdecimal():
+        seconds = float(text)
+    else:
+        try:
+            date = email.utils.parsedate_to_datetime(text)
+        except ValueError:
+            return None
+        date = date.replace(tzinfo=UTC) if date.tzinfo is None else date
+        seconds = (date - now).total_seconds()
+    return min(max(seconds, 1.0), _LONGEST_RETRY_AFTER_SECONDS)

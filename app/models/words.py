@@ -82,6 +82,9 @@ class Reason(StrEnum):
     RETRYING = "retrying"
     TOKEN_REFUSED = "token_refused"  # noqa: S105 -- a reason, not a token
     SHUTDOWN = "shutdown"
+    HOST_BUSY = "host_busy"
+    SIZE_DIFFERS = "size_differs"
+    DURATION_DIFFERS = "duration_differs"
 
 
 def queue_of(resource: str, resource_id: str) -> Queue:

@@ -1,8 +1,7 @@
 """What Webex's answers mean: one status, one error."""
 
-import email.utils
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import requests
@@ -17,8 +16,8 @@ from app.errors import (
     WebexError,
     WebexUnavailable,
 )
+from app.models.times import retry_after_seconds
 
-_LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
 _LATER = {408, 423, 425, 500, 502, 503, 504}
 _UNTOLD = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\bBearer\s+\S+", re.IGNORECASE)
 
@@ -47,24 +46,6 @@ def raise_for_answer(response: requests.Response, now: datetime) -> None:
     }
     kind = WebexUnavailable if status in _LATER else kinds.get(status, WebexError)
     raise kind(text, **told)  # type: ignore[arg-type]
-
-
-def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """How long to wait: a number or a date as HTTP says; None for anything else.
-
-    ``rand(30),add(30)`` was really seen (WebexPythonSDK issue 181).
-    """
-    text = (header or "").strip()
-    if text.isdecimal():
-        seconds = float(text)
-    else:
-        try:
-            date = email.utils.parsedate_to_datetime(text)
-        except ValueError:
-            return None
-        date = date.replace(tzinfo=UTC) if date.tzinfo is None else date
-        seconds = (date - now).total_seconds()
-    return min(max(seconds, 1.0), _LONGEST_RETRY_AFTER_SECONDS)
 
 
 def read_json(response: requests.Response) -> dict[str, Any]:

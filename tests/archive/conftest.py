@@ -68,7 +68,7 @@ def make_fetch(tmp_path: Path) -> Iterator[MakeFetch]:
             fetch.sizes.append(transfer.part.size)
             on_progress(transfer)
 
-        limits = {name: more.pop(name) for name in list(more) if name.startswith("slow")}
+        limits = {name: more.pop(name) for name in list(more) if name in Limits.__annotations__}
         fetch = Fetch(
             Transfer(
                 part,

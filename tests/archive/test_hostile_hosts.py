@@ -9,6 +9,7 @@ import pytest
 
 from app.archive.links import Destination
 from app.archive.media import ask_media, media_session
+from app.archive.resume import COMPARED_BYTES
 from app.archive.transfer import Link
 from app.errors import (
     IngestError,
@@ -25,6 +26,7 @@ from tests.webex.tls import Authority, ConnectProxy
 MEDIA = bytes(range(1, 250)) * 2000
 TOTAL = len(MEDIA)
 HALF = TOTAL // 2
+AGAIN = HALF - COMPARED_BYTES
 TAG = {"ETag": '"one"', "Content-Type": "video/mp4"}
 WHOLE = Answer(200, TAG, MEDIA)
 HALF_CUT = Answer(200, TAG, MEDIA, cut_at=HALF)
@@ -67,7 +69,7 @@ def test_a_body_that_ends_with_its_connection_arrives(host: Host, make_fetch: Ma
     fetch = make_fetch(f"{host.url}/x")
 
     assert fetch.run() == MEDIA
-    assert fetch.transfer.total is None
+    assert fetch.transfer.resume.total is None
 
 
 @pytest.mark.parametrize(
@@ -98,12 +100,12 @@ def test_a_page_in_the_middle_of_a_file_means_that_the_link_is_dead(
     host: Host, make_fetch: MakeFetch
 ) -> None:
     page = Answer(200, {"Content-Type": "text/html"}, b"<html>")
-    host.answers = [HALF_CUT, page, part_of(HALF)]
+    host.answers = [HALF_CUT, page, part_of(AGAIN)]
     fetch = make_fetch(f"{host.url}/x")
 
     assert fetch.run() == MEDIA
     assert len(fetch.links) == 2
-    assert host.requests[-1].headers["range"] == f"bytes={HALF}-"
+    assert host.requests[-1].headers["range"] == f"bytes={AGAIN}-"
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "gzip, identity"])
@@ -129,11 +131,11 @@ def test_a_body_that_is_not_compressed_may_say_so(
 @pytest.mark.parametrize(
     "wrong",
     [
-        part_of(HALF + 1),
-        part_of(HALF - 1),
+        part_of(AGAIN + 1),
+        part_of(AGAIN - 1),
         part_of(0),
-        part_of(HALF, total=TOTAL + 1),
-        part_of(HALF, tag='"two"'),
+        part_of(AGAIN, total=TOTAL + 1),
+        part_of(AGAIN, tag='"two"'),
         Answer(206, {}, MEDIA[HALF:]),
         Answer(206, {"Content-Range": "bytes nonsense"}, MEDIA[HALF:]),
         Answer(206, {"Content-Range": f"bytes {'9' * 5000}-9/9"}, MEDIA[HALF:]),
@@ -156,17 +158,43 @@ def test_a_weak_tag_is_no_reason_to_trust_and_none_to_doubt(
     host: Host, make_fetch: MakeFetch
 ) -> None:
     weak = {"ETag": 'W/"one"'}
-    host.answers = [Answer(200, weak, MEDIA, cut_at=HALF), part_of(HALF, tag='W/"two"')]
+    host.answers = [Answer(200, weak, MEDIA, cut_at=HALF), part_of(AGAIN, tag='W/"two"')]
 
     assert make_fetch(f"{host.url}/x").run() == MEDIA
     assert "if-range" not in host.requests[-1].headers
 
 
+@pytest.mark.parametrize("tag", [None, 'W/"one"'])
+def test_another_file_behind_a_new_link_is_never_mixed_in(
+    host: Host, make_fetch: MakeFetch, tag: str | None
+) -> None:
+    headers = {"ETag": tag} if tag else {}
+    other = bytes(reversed(MEDIA))
+    bounds = {"Content-Range": f"bytes {AGAIN}-{TOTAL - 1}/{TOTAL}"}
+    host.answers = [
+        Answer(200, headers, MEDIA, cut_at=HALF),
+        Answer(206, headers | bounds, other[AGAIN:]),
+        Answer(200, headers, other),
+    ]
+
+    assert make_fetch(f"{host.url}/x").run() == other
+
+
+def test_a_page_inside_a_body_is_never_kept(host: Host, make_fetch: MakeFetch) -> None:
+    page = b"<html>502 Bad Gateway</html>"
+    spoilt = Answer(200, {"Content-Length": str(TOTAL)}, MEDIA[:HALF] + page, cut_at=HALF + 28)
+    again = HALF + len(page) - COMPARED_BYTES
+    host.answers = [spoilt, part_of(again), WHOLE]
+
+    assert make_fetch(f"{host.url}/x").run() == MEDIA
+    assert [each.headers.get("range") for each in host.requests] == [None, f"bytes={again}-", None]
+
+
 def test_pieces_are_put_together_when_a_host_sends_less_than_asked(
     host: Host, make_fetch: MakeFetch
 ) -> None:
-    piece = {"ETag": '"one"', "Content-Range": f"bytes {HALF}-{HALF + 99}/{TOTAL}"}
-    host.answers = [HALF_CUT, Answer(206, piece, MEDIA[HALF : HALF + 100]), part_of(HALF + 100)]
+    piece = {"ETag": '"one"', "Content-Range": f"bytes {AGAIN}-{HALF + 99}/{TOTAL}"}
+    host.answers = [HALF_CUT, Answer(206, piece, MEDIA[AGAIN : HALF + 100]), part_of(AGAIN + 100)]
 
     assert make_fetch(f"{host.url}/x").run() == MEDIA
 
@@ -174,7 +202,7 @@ def test_pieces_are_put_together_when_a_host_sends_less_than_asked(
 def test_a_host_that_keeps_changing_its_mind_does_not_keep_us_for_ever(
     host: Host, make_fetch: MakeFetch
 ) -> None:
-    changing = [HALF_CUT, part_of(HALF, tag='"two"')]
+    changing = [HALF_CUT, part_of(AGAIN, tag='"two"')]
     host.answers = changing * 20 + [WHOLE]
 
     with pytest.raises(TransferInterrupted):
@@ -235,10 +263,10 @@ def test_no_cookie_is_kept(host: Host, make_fetch: MakeFetch) -> None:
 
 def test_a_redirect_keeps_the_range(host: Host, other: Host, make_fetch: MakeFetch) -> None:
     host.answers = [Answer(302, {"Location": f"{other.url}/y"})]
-    other.answers = [HALF_CUT, part_of(HALF)]
+    other.answers = [HALF_CUT, part_of(AGAIN)]
 
     assert make_fetch(f"{host.url}/x", allowed=(host.url, other.url)).run() == MEDIA
-    assert other.requests[-1].headers["range"] == f"bytes={HALF}-"
+    assert other.requests[-1].headers["range"] == f"bytes={AGAIN}-"
 
 
 def test_a_redirect_may_be_relative(host: Host, make_fetch: MakeFetch) -> None:
@@ -337,7 +365,7 @@ def test_a_private_authority_and_a_proxy_are_honoured(
     authority = Authority(tmp_path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
     context = authority.server_context("nsj1wss.example.com")
-    with Host(HALF_CUT, part_of(HALF), tls=context) as host, ConnectProxy(host.port) as proxy:
+    with Host(HALF_CUT, part_of(AGAIN), tls=context) as host, ConnectProxy(host.port) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
         link = "https://nsj1wss.example.com/nbr/x?ticket=T1CKET"
 
@@ -377,7 +405,7 @@ def test_a_slow_body_without_a_length_is_not_taken_for_whole(
 
 def test_what_came_slowly_is_kept_for_the_next_try(host: Host, make_fetch: MakeFetch) -> None:
     slow = Answer(200, TAG, MEDIA, piece_bytes=HALF, pause_seconds=1)
-    host.answers = [slow, part_of(HALF)]
+    host.answers = [slow, part_of(AGAIN)]
     fetch = make_fetch(f"{host.url}/x", slow_seconds=0.2, slowest_bytes_per_second=10**9)
 
     assert fetch.run() == MEDIA

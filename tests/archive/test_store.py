@@ -6,7 +6,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.archive.part import Part
+from app.archive.part import SYNC_BYTES, Part
 from app.archive.store import Archive, Stored, to_json
-from app.errors import DiskFull, MediaBroken
+from app.errors import DiskFull, MediaBroken, WorkerStopping
 from app.models.words import Kind
 from simulator import mp4
 
@@ -90,15 +90,19 @@ def test_a_part_survives_an_error(archive: Archive) -> None:
     assert files(archive) == [".r1.mp4.7-1.part"]
 
 
-def test_a_later_attempt_takes_over_what_was_surely_written(archive: Archive) -> None:
-    with open_part(archive) as earlier:
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_later_attempt_takes_over_what_was_surely_written(archive: Archive, alive: bool) -> None:
+    with ExitStack() as first_attempt:
+        earlier = first_attempt.enter_context(open_part(archive))
         earlier.write(MOVIE)
-    found = archive.earlier_part(FOLDER, VIDEO, ingest_id=7, attempt=2)
-    assert found is not None
+        if not alive:
+            first_attempt.close()
+        part = first_attempt.enter_context(open_part(archive, attempt=2))
+        file_before = earlier.path.stat().st_ino
 
-    with open_part(archive, attempt=2) as part:
-        part.take_over(found, 20_000)
+        part.take_over(earlier.path, 20_000)
 
+        assert (part.path.stat().st_ino == file_before) is not alive
         assert part.path.read_bytes() == MOVIE[:20_000]
         assert (part.size, part.synced) == (20_000, 20_000)
         assert part.sha256 == hashlib.sha256(MOVIE[:20_000]).hexdigest()
@@ -132,16 +136,75 @@ def test_a_take_over_that_fails_leaves_the_earlier_part_in_charge(archive: Archi
     with open_part(archive) as earlier:
         earlier.write(MOVIE)
 
-    with (
-        open_part(archive, attempt=2) as part,
-        files_of_at_most(8192),
-        pytest.raises(OSError, match="too large"),
-    ):
-        part.take_over(earlier.path, len(MOVIE))
+        with (
+            open_part(archive, attempt=2) as part,
+            files_of_at_most(8192),
+            pytest.raises(OSError, match="too large"),
+        ):
+            part.take_over(earlier.path, len(MOVIE))
 
     found = archive.earlier_part(FOLDER, VIDEO, ingest_id=7, attempt=3)
     assert found == earlier.path
     assert earlier.path.read_bytes() == MOVIE
+
+
+@pytest.mark.parametrize("alive", [True, False])
+def test_a_take_over_that_is_stopped_loses_nothing(archive: Archive, alive: bool) -> None:
+    def stop() -> None:
+        raise WorkerStopping("on purpose")
+
+    with ExitStack() as first_attempt:
+        earlier = first_attempt.enter_context(open_part(archive))
+        earlier.write(MOVIE * 100)
+        if not alive:
+            first_attempt.close()
+        with open_part(archive, attempt=2) as part, pytest.raises(WorkerStopping):
+            part.take_over(earlier.path, 2_500_000, progress=stop)
+
+        found = archive.earlier_part(FOLDER, VIDEO, ingest_id=7, attempt=3)
+        assert found is not None
+        with open_part(archive, attempt=3) as part:
+            part.take_over(found, 2_500_000)
+            assert part.path.read_bytes() == (MOVIE * 100)[:2_500_000]
+
+
+def test_only_a_copy_needs_space(archive: Archive) -> None:
+    asked: list[int] = []
+    with open_part(archive) as earlier:
+        earlier.write(MOVIE)
+        with open_part(archive, attempt=2) as part:
+            part.take_over(earlier.path, 20_000, check_space=asked.append)
+    assert asked == [20_000]
+
+    with open_part(archive, attempt=3) as later:
+        later.take_over(part.path, 20_000, check_space=asked.append)
+    assert asked == [20_000]
+
+
+def test_pieces_written_ahead_count_once_their_turn_has_come(archive: Archive) -> None:
+    with open_part(archive) as part:
+        part.write_at(10_000, MOVIE[10_000:])
+        assert part.size == 0
+        part.write(MOVIE[:10_000])
+
+        part.extend(len(MOVIE))
+
+        assert part.path.read_bytes() == MOVIE
+        assert (part.size, part.sha256) == (len(MOVIE), hashlib.sha256(MOVIE).hexdigest())
+
+
+def test_a_part_is_flushed_beside_the_writing(archive: Archive) -> None:
+    with open_part(archive) as part:
+        piece = bytes(SYNC_BYTES // 4)
+        for _ in range(9):
+            part.write(piece)
+            assert part.size - part.synced < 2 * SYNC_BYTES
+        assert part.synced >= SYNC_BYTES
+
+        part.sync()
+        assert part.synced == part.size
+        part.restart()
+        assert part.synced == part.size == 0
 
 
 def test_what_could_not_be_written_does_not_count(archive: Archive) -> None:
@@ -166,17 +229,19 @@ def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
         assert part.size == 0
 
 
-def test_the_newest_earlier_part_is_found(archive: Archive) -> None:
-    for attempt in (2, 10, 9, 11):
-        with open_part(archive, attempt=attempt):
-            pass
-    with open_part(archive, ingest_id=77, attempt=10):
-        pass
+def test_the_longest_earlier_part_is_found(archive: Archive) -> None:
+    for attempt, content in ((2, b"ab"), (10, b"abcd"), (9, b"abc"), (8, b"abc"), (12, b"abcdef")):
+        with open_part(archive, attempt=attempt) as part:
+            part.write(content)
+    with open_part(archive, ingest_id=77, attempt=10) as part:
+        part.write(MOVIE)
 
-    found = archive.earlier_part(FOLDER, VIDEO, ingest_id=7, attempt=11)
+    def found(attempt: int) -> str | None:
+        part = archive.earlier_part(FOLDER, VIDEO, ingest_id=7, attempt=attempt)
+        return part.name if part else None
 
-    assert found is not None
-    assert found.name == ".r1.mp4.7-10.part"
+    assert found(12) == ".r1.mp4.7-10.part"
+    assert found(10) == ".r1.mp4.7-8.part"
     assert archive.earlier_part(FOLDER, VIDEO, ingest_id=7, attempt=2) is None
     assert archive.earlier_part(FOLDER, "recordings/r2.mp4", ingest_id=7, attempt=99) is None
     assert archive.earlier_part("nowhere", VIDEO, ingest_id=7, attempt=99) is None

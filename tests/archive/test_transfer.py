@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 
 from app.archive.part import Part
+from app.archive.resume import COMPARED_BYTES
 from app.archive.store import Archive
 from app.archive.transfer import LARGEST_PIECE_BYTES, Link, Transfer
 from app.errors import (
     DiskFull,
+    LeaseLost,
     LinkDead,
     MediaBroken,
     MediaBusy,
     TooLarge,
     TransferInterrupted,
+    TransferOverdue,
     WorkerStopping,
 )
 from app.models.words import Kind
@@ -23,6 +26,7 @@ from tests.archive.conftest import VIDEO_BYTES, MakeFetch, Recorded
 from tests.webex.conftest import NOW
 
 CUT = 1_000_000
+AGAIN = CUT - COMPARED_BYTES
 
 
 def sha256(content: bytes) -> str:
@@ -46,7 +50,7 @@ def test_a_file_arrives_byte_for_byte(recorded: Recorded, make_fetch: MakeFetch,
 
     assert is_right(content, recorded, kind)
     assert fetch.part.sha256 == recorded.true_files[kind]["sha256"]
-    assert fetch.transfer.total == fetch.part.size == fetch.sizes[-1]
+    assert fetch.transfer.resume.total == fetch.part.size
     assert len(fetch.links) == 1
 
 
@@ -74,8 +78,8 @@ def test_a_cut_transfer_goes_on_where_it_was(recorded: Recorded, make_fetch: Mak
     assert is_right(fetch.run(), recorded)
     first, second = recorded.asked()
     assert "Range" not in first["headers"]
-    assert second["headers"]["Range"] == f"bytes={CUT}-"
-    assert second["headers"]["If-Range"] == fetch.transfer.validator
+    assert second["headers"]["Range"] == f"bytes={AGAIN}-"
+    assert second["headers"]["If-Range"] == fetch.transfer.resume.validator
     assert second["status"] == 206
     assert len(fetch.links) == 1
 
@@ -102,7 +106,7 @@ def test_a_cut_transfer_ends_right_whatever_the_host_can(
     first, second = recorded.ranges()
     assert first is None
     assert second is not None
-    assert CUT // 2 < int(second.strip("bytes=-")) <= CUT
+    assert CUT // 4 < int(second.strip("bytes=-")) <= AGAIN
 
 
 def test_a_file_of_unknown_length_arrives(recorded: Recorded, make_fetch: MakeFetch) -> None:
@@ -140,16 +144,17 @@ def test_a_link_that_dies_on_the_way_is_replaced_at_the_same_offset(
     cut_once(recorded)
     expired: list[bool] = []
 
-    def expire(transfer: Transfer) -> None:
-        if transfer.part.size == CUT and not expired:
+    def expire() -> bool:
+        if fetch.part.size == CUT and not expired:
             expired.append(True)
             recorded.simulator.control.expire_links()
+        return False
 
-    fetch = make_fetch(recorded.video, allowed=recorded.origin, on_progress=expire)
+    fetch = make_fetch(recorded.video, allowed=recorded.origin, stopping=expire)
 
     assert is_right(fetch.run(), recorded)
     assert len(fetch.links) == 2
-    assert recorded.ranges()[-1] == f"bytes={CUT}-"
+    assert recorded.ranges()[-1] == f"bytes={AGAIN}-"
     assert recorded.asked()[-1]["status"] == 206
 
 
@@ -163,7 +168,7 @@ def test_a_refused_link_is_replaced_at_the_same_offset(
 
     assert is_right(fetch.run(), recorded)
     assert len(fetch.links) == 2
-    assert recorded.ranges() == [None, f"bytes={CUT}-", f"bytes={CUT}-"]
+    assert recorded.ranges() == [None, f"bytes={AGAIN}-", f"bytes={AGAIN}-"]
 
 
 def test_three_dead_links_without_progress_are_enough(
@@ -287,12 +292,8 @@ def test_the_reserve_of_the_disk_is_asked_for_the_whole_rest(
 def test_a_stopping_worker_keeps_what_it_has_and_another_goes_on(
     recorded: Recorded, make_fetch: MakeFetch
 ) -> None:
-    stopping: list[bool] = []
     first = make_fetch(
-        recorded.video,
-        allowed=recorded.origin,
-        stopping=lambda: bool(stopping),
-        on_progress=lambda transfer: stopping.append(True) if transfer.part.size > CUT else None,
+        recorded.video, allowed=recorded.origin, stopping=lambda: first.part.size > CUT
     )
     with pytest.raises(WorkerStopping):
         first.run()
@@ -302,16 +303,16 @@ def test_a_stopping_worker_keeps_what_it_has_and_another_goes_on(
     second = make_fetch(
         recorded.video,
         allowed=recorded.origin,
-        total=first.transfer.total,
-        validator=first.transfer.validator,
+        total=first.transfer.resume.total,
+        validator=first.transfer.resume.validator,
     )
     second.part.take_over(first.part.path, size)
 
     assert is_right(second.run(), recorded)
-    assert recorded.ranges() == [None, f"bytes={size}-"]
+    assert recorded.ranges() == [None, f"bytes={size - COMPARED_BYTES}-"]
 
 
-def test_a_part_that_is_whole_already_is_confirmed_by_416(
+def test_a_part_that_is_whole_already_is_confirmed_by_its_end(
     recorded: Recorded, make_fetch: MakeFetch
 ) -> None:
     first = make_fetch(recorded.video, allowed=recorded.origin)
@@ -320,15 +321,15 @@ def test_a_part_that_is_whole_already_is_confirmed_by_416(
     second.part.take_over(first.part.path, VIDEO_BYTES)
 
     assert is_right(second.run(), recorded)
-    assert recorded.asked()[-1]["status"] == 416
-    assert recorded.asked()[-1]["bytes_sent"] == 0
+    assert recorded.asked()[-1]["status"] == 206
+    assert recorded.asked()[-1]["bytes_sent"] == COMPARED_BYTES
 
 
 def test_a_part_that_is_longer_than_the_file_is_begun_again(
     recorded: Recorded, make_fetch: MakeFetch
 ) -> None:
     fetch = make_fetch(recorded.video, allowed=recorded.origin)
-    fetch.part.write(b"x" * (VIDEO_BYTES + 1))
+    fetch.part.write(b"x" * (VIDEO_BYTES + 2 * COMPARED_BYTES))
 
     assert is_right(fetch.run(), recorded)
     assert [each["status"] for each in recorded.asked()] == [416, 200]
@@ -347,12 +348,82 @@ def test_a_part_of_another_version_is_begun_again(
 
 
 def test_progress_is_told_while_bytes_move(recorded: Recorded, make_fetch: MakeFetch) -> None:
-    fetch = make_fetch(recorded.video, allowed=recorded.origin)
+    recorded.simulator.control.change_settings(media_bytes_per_second=6_000_000)
+    speeds: list[int | None] = []
+
+    def note(transfer: Transfer) -> None:
+        speeds.append(transfer.bytes_per_second)
+
+    fetch = make_fetch(
+        recorded.video,
+        allowed=recorded.origin,
+        on_progress=note,
+        slow_seconds=0.2,
+        slowest_bytes_per_second=1,
+    )
+    fetch.run()
+
+    assert fetch.sizes == sorted(fetch.sizes)
+    assert 0 < fetch.sizes[len(fetch.sizes) // 2] < VIDEO_BYTES
+    assert any(speed and 1_000_000 < speed < 30_000_000 for speed in speeds)
+
+
+def test_a_transfer_says_that_it_lives_while_nothing_comes(
+    recorded: Recorded, make_fetch: MakeFetch
+) -> None:
+    recorded.simulator.control.add_fault(origin="media", delay_seconds=0.5)
+    fetch = make_fetch(recorded.video, allowed=recorded.origin, slow_seconds=0.2)
 
     fetch.run()
 
-    assert fetch.sizes == sorted(set(fetch.sizes))
-    assert len(fetch.sizes) > 3
+    assert fetch.sizes.count(0) > 3
+
+
+def test_whatever_progress_raises_ends_a_transfer_that_waits_for_bytes(
+    recorded: Recorded, make_fetch: MakeFetch
+) -> None:
+    recorded.simulator.control.change_settings(media_bytes_per_second=1000)
+
+    def lose(_transfer: Transfer) -> None:
+        raise LeaseLost("on purpose")
+
+    fetch = make_fetch(recorded.video, allowed=recorded.origin, on_progress=lose, slow_seconds=0.2)
+
+    with pytest.raises(LeaseLost, match="on purpose"):
+        fetch.run()
+
+
+def test_a_worker_that_stops_waits_for_no_byte(recorded: Recorded, make_fetch: MakeFetch) -> None:
+    recorded.simulator.control.change_settings(media_bytes_per_second=1000)
+    stopping: list[bool] = []
+    fetch = make_fetch(
+        recorded.video,
+        allowed=recorded.origin,
+        stopping=lambda: bool(stopping),
+        on_progress=lambda _transfer: stopping.append(True),
+        slow_seconds=0.2,
+    )
+
+    with pytest.raises(WorkerStopping):
+        fetch.run()
+    assert fetch.part.size < VIDEO_BYTES // 10
+
+
+def test_a_transfer_that_takes_too_long_makes_room_for_others(
+    recorded: Recorded, make_fetch: MakeFetch
+) -> None:
+    recorded.simulator.control.change_settings(media_bytes_per_second=200_000)
+    fetch = make_fetch(
+        recorded.video,
+        allowed=recorded.origin,
+        slow_seconds=0.2,
+        slowest_bytes_per_second=1,
+        longest_seconds=0.4,
+    )
+
+    with pytest.raises(TransferOverdue, match="later"):
+        fetch.run()
+    assert 0 < fetch.part.size < VIDEO_BYTES
 
 
 def test_a_part_is_only_ever_written_by_its_own_attempt(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from app.errors import (
     WebexError,
     WebexUnavailable,
 )
-from app.webex.answers import retry_after_seconds
+from app.models.times import retry_after_seconds
 from app.webex.client import WebexClient
 from simulator import Simulator
 from tests.webex.conftest import NOW, MakeClient

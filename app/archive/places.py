@@ -1,0 +1,73 @@
+"""Places at media hosts: how many transfers of one worker ask the same host at once."""
+
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.errors import HostBusy
+
+_LOOK_SECONDS = 0.2
+_OTHER = re.compile(r"[^a-z0-9.-]")
+
+
+class Places:
+    """So many places for each host, shared by the threads and child processes of a worker.
+
+    A place is a lock on a file, which the kernel gives back whatever becomes of its holder. Who
+    finds all taken waits a while for one, and then makes room for work at another host.
+    """
+
+    def __init__(self, per_host: int, *, patience_seconds: float = 30) -> None:
+        self.per_host = per_host
+        self._patience_seconds = patience_seconds
+        self._turn = threading.Lock()
+        self._folder: Path | None = None
+
+    def prepare(self) -> Path:
+        """Make the folder of the locks, before a fork, so that all children share it."""
+        with self._turn:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="webex-ingest-places-"))
+                weakref.finalize(self, _remove, self._folder, os.getpid())
+            return self._folder
+
+    @contextmanager
+    def at(self, host: str, *, check: Callable[[], None]) -> Iterator[None]:
+        """Hold a place at a host; HostBusy when none becomes free, or what ``check`` raises."""
+        deadline = time.monotonic() + self._patience_seconds
+        while (descriptor := self._take(host)) is None:
+            check()
+            if time.monotonic() > deadline:
+                raise HostBusy(f"{self.per_host} transfers from {host} are under way already")
+            time.sleep(_LOOK_SECONDS)
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _take(self, host: str) -> int | None:
+        folder = self.prepare()
+        for number in range(self.per_host):
+            path = folder / f"{_OTHER.sub('_', host)}.{number}"
+            descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(descriptor)
+            else:
+                return descriptor
+        return None
+
+
+def _remove(folder: Path, made_by: int) -> None:
+    # A forked child that ends must not take the folder away from the others.
+    if os.getpid() == made_by:
+        shutil.rmtree(folder, ignore_errors=True)

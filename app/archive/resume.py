@@ -1,0 +1,102 @@
+"""What is stored of a file, and whether an answer goes on with it.
+
+What is on the disk is never trusted blindly: going on, its last bytes are asked for once more
+and compared. So neither another file behind a new link nor a page that some proxy wrote into
+the middle of a body ends up inside a file, even where a host tells no ETag.
+"""
+
+from typing import NoReturn
+
+import requests
+
+from app.archive import headers
+from app.archive.part import Part
+from app.errors import TransferInterrupted
+
+COMPARED_BYTES = 64 * 1024
+"""How much of what is there is asked for again, and compared, before going on."""
+
+
+class Resume:
+    """A part with the size and the strong ETag of its file, as far as a host told them."""
+
+    def __init__(self, part: Part, total: int | None, validator: str | None) -> None:
+        self.part = part
+        self.total = total
+        self.validator = validator
+        self.restarts = 0
+        self._known = b""
+
+    @property
+    def is_short(self) -> bool:
+        """Whether bytes are missing, or too many, as far as anybody can tell."""
+        return self.total is not None and self.part.size != self.total
+
+    def wanted(self) -> dict[str, str]:
+        """The headers that ask for the rest, or for the whole where nothing is stored."""
+        return self.range_from(self.part.size - self._overlap) if self.part.size else {}
+
+    def range_from(self, first: int, last: int | None = None) -> dict[str, str]:
+        """The headers that ask for some bytes of the very same file; both ends count."""
+        wanted = {"Range": f"bytes={first}-{'' if last is None else last}"}
+        return wanted | ({"If-Range": self.validator} if self.validator else {})
+
+    def begin(self, response: requests.Response) -> bool:
+        """Read what an answer is about; false when it says that nothing is missing.
+
+        Raises TransferInterrupted, with the part emptied, when it is about another file.
+        """
+        if response.status_code == 416:
+            self._unsatisfiable(response)
+            return False
+        if response.status_code == 206:
+            self._continue(response)
+        else:
+            self._start_again(response)
+        return True
+
+    def beyond_known(self, piece: bytes) -> bytes:
+        """Take what is stored already off a piece; TransferInterrupted where it differs."""
+        known = self._known[: len(piece)]
+        if not known:
+            return piece
+        if piece[: len(known)] != known:
+            self.restart("the media host went on with other bytes than those stored")
+        self._known = self._known[len(known) :]
+        return piece[len(known) :]
+
+    def restart(self, why: str) -> NoReturn:
+        """Empty the part; the next answer is the first."""
+        self._throw_away()
+        self.total = self.validator = None
+        raise TransferInterrupted(why)
+
+    @property
+    def _overlap(self) -> int:
+        return min(COMPARED_BYTES, self.part.size // 2)
+
+    def _continue(self, response: requests.Response) -> None:
+        first, total = headers.content_range(response)
+        etag = headers.strong_etag(response)
+        same = first == self.part.size - self._overlap and self.total in (None, total)
+        if not same or (self.validator and etag and etag != self.validator):
+            self.restart("the media host went on with another file")
+        self.total, self.validator = total, etag or self.validator
+        self._known = self.part.tail(self._overlap)
+
+    def _start_again(self, response: requests.Response) -> None:
+        if self.part.size:
+            self._throw_away()
+        self._known = b""
+        self.total = headers.content_length(response)
+        self.validator = headers.strong_etag(response)
+
+    def _unsatisfiable(self, response: requests.Response) -> None:
+        _, total = headers.content_range(response)
+        if total is None or total != self.part.size:
+            self.restart("the media host says that the file ends before what is stored of it")
+        self.total = total
+
+    def _throw_away(self) -> None:
+        self.restarts += 1
+        self.part.restart()
