@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from tests.simulator.support import Webex
 
-_SLOW_SECONDS = 0.4
-_SILENT_SECONDS = 0.4
+_SLOW_SECONDS = 1.0
+_SILENT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
