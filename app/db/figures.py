@@ -25,7 +25,8 @@ class Progress:
     """How far the running transfers are together.
 
     ``silent`` are those whose worker has not been heard of; nothing else counts them.
-    ``without_total`` are those of which nobody knows how large they become.
+    ``without_total`` are those of which nobody knows how large they become, and
+    ``longest_seconds`` is what the slowest one still takes, as far as that is known.
     """
 
     running: int
@@ -34,6 +35,7 @@ class Progress:
     bytes_done: int
     bytes_total: int
     bytes_per_second: int | None
+    longest_seconds: float | None
 
 
 def count_ingests(session: Session) -> dict[tuple[str, str], int]:
@@ -96,24 +98,29 @@ def stock_of_meetings(session: Session, meeting_row_ids: Sequence[int]) -> dict[
 
 def progress(session: Session, *, now: datetime, lease_seconds: float) -> Progress:
     """How far the running transfers are, and how fast."""
+    done, total = col(Ingest.bytes_done), col(Ingest.bytes_total)
+    speed = col(Ingest.bytes_per_second)
     fresh = col(Ingest.heartbeat_at) >= now - timedelta(seconds=lease_seconds)
-    running, silent, without_total, done, total, speed = session.execute(
+    is_whole = total.is_not(None) & (done >= total)
+    found = session.execute(
         select(
-            func.count().filter(fresh),
-            func.count().filter(~fresh),
-            func.count().filter(fresh, col(Ingest.bytes_total).is_(None)),
-            func.sum(col(Ingest.bytes_done)).filter(fresh),
-            func.sum(col(Ingest.bytes_total)).filter(fresh),
-            func.sum(col(Ingest.bytes_per_second)).filter(fresh),
+            func.count().filter(fresh).label("running"),
+            func.count().filter(~fresh).label("silent"),
+            func.count().filter(fresh, total.is_(None)).label("without_total"),
+            func.sum(done).filter(fresh).label("done"),
+            func.sum(total).filter(fresh).label("total"),
+            func.sum(speed).filter(fresh, ~is_whole).label("speed"),
+            func.max((total - done) / func.nullif(speed, 0)).filter(fresh).label("longest"),
         ).where(col(Ingest.state) == State.RUNNING, col(Ingest.stage) != "")
     ).one()
     return Progress(
-        running=running,
-        silent=silent,
-        without_total=without_total,
-        bytes_done=int(done or 0),
-        bytes_total=int(total or 0),
-        bytes_per_second=None if speed is None else int(speed),
+        running=found.running,
+        silent=found.silent,
+        without_total=found.without_total,
+        bytes_done=int(found.done or 0),
+        bytes_total=int(found.total or 0),
+        bytes_per_second=None if found.speed is None else int(found.speed),
+        longest_seconds=None if found.longest is None else float(found.longest),
     )
 
 

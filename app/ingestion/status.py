@@ -136,13 +136,17 @@ def _meeting_counts(session: Session) -> MeetingCounts:
 
 def _transfers(progress: figures.Progress) -> Transfers:
     total = None if progress.without_total else progress.bytes_total
+    remaining = _remaining_seconds(progress.bytes_done, total, progress.bytes_per_second)
+    if remaining is not None:
+        # All of them together take at least as long as the slowest one.
+        remaining = max(remaining, math.ceil(progress.longest_seconds or 0))
     return Transfers(
         running=progress.running,
         silent=progress.silent,
         bytes_done=progress.bytes_done,
         bytes_total=total,
         bytes_per_second=progress.bytes_per_second,
-        remaining_seconds=_remaining_seconds(progress.bytes_done, total, progress.bytes_per_second),
+        remaining_seconds=remaining,
     )
 
 
@@ -158,8 +162,9 @@ def _ingest_status(ingest: Ingest, *, now: datetime, lease_seconds: float) -> In
     running, beat = ingest.state == State.RUNNING, ingest.heartbeat_at
     age = seconds_since(beat, now) if running and beat else 0.0
     silent = age if age > lease_seconds else None
-    # What a worker said before it fell silent is no speed of anything that still moves.
-    speed = ingest.bytes_per_second if running and silent is None else None
+    whole = ingest.bytes_total is not None and ingest.bytes_done >= ingest.bytes_total
+    # What a worker said before the end, or before it fell silent, is no speed any more.
+    speed = ingest.bytes_per_second if running and silent is None and not whole else None
     remaining = _remaining_seconds(ingest.bytes_done, ingest.bytes_total, speed)
     told = {
         "bytes_per_second": speed,

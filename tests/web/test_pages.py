@@ -245,6 +245,7 @@ def test_a_transfer_whose_worker_fell_silent_shows_no_speed(
     silence = "o sign of life for 2 minutes; 25% of the video (2.0 KiB) is here"
     assert f"recording: n{silence}" in listed
     assert f"N{silence}" in told
+    assert '<progress class="silent"' in told
     assert "bytes/s" not in listed + told
     assert "seconds left" not in listed + told
 

@@ -54,6 +54,17 @@ def test_a_remaining_time_that_nobody_knows_is_none(
     assert status_of(database).remaining_seconds is None
 
 
+def test_what_is_whole_has_no_speed_while_it_is_checked(
+    rows: Rows, database: Database, recording: int
+) -> None:
+    rows.run(recording, stage="video", bytes_done=9, bytes_total=9, bytes_per_second=7)
+
+    told = overview(database, now=NOON, lease_seconds=LEASE_SECONDS).transfers
+
+    assert status_of(database).bytes_per_second is None
+    assert (told.running, told.bytes_per_second, told.remaining_seconds) == (1, None, None)
+
+
 @pytest.mark.parametrize(("silent_seconds", "speed"), [(30, 9), (31, None)])
 def test_a_speed_is_told_for_no_longer_than_the_lease(
     rows: Rows, database: Database, recording: int, silent_seconds: int, speed: int | None
@@ -107,7 +118,9 @@ def test_a_stored_file_is_no_progress_of_what_is_asked_for_once_more(
     assert (told.running, told.bytes_done) == (0, 0)
 
 
-def test_all_running_transfers_are_summed_up(rows: Rows, database: Database) -> None:
+def test_all_running_transfers_are_summed_up_and_end_with_the_slowest(
+    rows: Rows, database: Database
+) -> None:
     meeting = rows.meeting("m_I_1")
     for name, speed in (("r1", 4 * MIB), ("r2", 2 * MIB)):
         row = rows.ingest(meeting, Resource.RECORDINGS, name)
@@ -121,9 +134,20 @@ def test_all_running_transfers_are_summed_up(rows: Rows, database: Database) -> 
         bytes_done=60 * MIB,
         bytes_total=120 * MIB,
         bytes_per_second=6 * MIB,
-        remaining_seconds=10,
+        remaining_seconds=15,
     )
-    assert transfers_text(told) == "2 running, 50% of 120 MiB, 6.0 MiB/s, 10 seconds left"
+    assert transfers_text(told) == "2 running, 50% of 120 MiB, 6.0 MiB/s, 15 seconds left"
+
+
+def test_a_transfer_that_has_no_speed_yet_is_in_the_sum(rows: Rows, database: Database) -> None:
+    meeting = rows.meeting("m_I_1")
+    for name, speed in (("r1", 2 * MIB), ("r2", None), ("r3", 0)):
+        row = rows.ingest(meeting, Resource.RECORDINGS, name)
+        rows.run(row, **HALF, bytes_per_second=speed)
+
+    told = overview(database, now=NOON, lease_seconds=LEASE_SECONDS).transfers
+
+    assert (told.bytes_per_second, told.remaining_seconds) == (2 * MIB, 45)
 
 
 def test_a_sum_with_an_unknown_length_promises_nothing(rows: Rows, database: Database) -> None:
