@@ -1,5 +1,6 @@
 """What a whole file of each kind looks like."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.archive.captions import check_vtt
@@ -9,11 +10,18 @@ from app.errors import MediaBroken
 from app.models.words import Kind
 
 
-def check_file(path: Path, kind: Kind, suffix: str) -> float | None:
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file that looks whole; how long it plays, and whether no cut could look like this."""
+
+    duration_seconds: float | None = None
+    proves_its_end: bool = False
+
+
+def check_file(path: Path, kind: Kind, suffix: str) -> Checked:
     """Raise MediaBroken unless the file at ``path`` is whole and of its kind.
 
-    Returns how many seconds it plays, where the file says so. ``suffix`` is that of the name
-    which the file will have, such as ``.mp4``.
+    ``suffix`` is that of the name which the file will have, such as ``.mp4``.
     ARF and uploaded recordings have no structure that is known here: only that they are
     neither empty nor a web page.
     """
@@ -24,12 +32,13 @@ def check_file(path: Path, kind: Kind, suffix: str) -> float | None:
     if kind in (Kind.VIDEO, Kind.AUDIO) and is_text(start):
         raise MediaBroken("a web page or an error message came instead of media")
     if kind is Kind.VIDEO and suffix == ".mp4":
-        return check_mp4(path)
+        movie = check_mp4(path)
+        return Checked(movie.duration_seconds, movie.proves_its_end)
     if kind is Kind.AUDIO:
-        check_mp3(path)
-    elif kind is Kind.VTT:
+        return Checked(check_mp3(path))
+    if kind is Kind.VTT:
         check_vtt(path)
-    return None
+    return Checked()
 
 
 def is_text(start: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""A walk over the frames of an MP3: whole, or cut somewhere."""
+"""A walk over the frames of an MP3: whole, or cut somewhere, and how long it plays."""
 
 from pathlib import Path
 
@@ -11,12 +11,13 @@ _ENDING_TAGS = (b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 _READ_BYTES = 1024**2
 
 
-def check_mp3(path: Path) -> None:
+def check_mp3(path: Path) -> float | None:
     """Raise MediaBroken unless the last frame of a Layer III file ends with the file.
 
     Tags before and after the frames are passed over; a free-format file cannot be walked and
-    is accepted as it is (ISO/IEC 11172-3, 2.4.2.3).
+    is accepted as it is (ISO/IEC 11172-3, 2.4.2.3). Returns how many seconds the frames play.
     """
+    seconds = 0.0
     size = path.stat().st_size
     with path.open("rb", buffering=_READ_BYTES) as file:
         offset = _after_id3(file.read(10))
@@ -24,15 +25,17 @@ def check_mp3(path: Path) -> None:
             file.seek(offset)
             header = file.read(16)
             if header.startswith(_ENDING_TAGS):
-                return
+                return seconds
             length = _frame_bytes(header)
             if length is None:
                 raise MediaBroken(f"the MP3 has something that is no frame at byte {offset:,}")
             if length == 0:
-                return
+                return None
             offset += length
+            seconds += _frame_seconds(header)
     if offset != size:
         raise MediaBroken(f"the MP3 is cut: its last frame ends at byte {offset:,} of {size:,}")
+    return seconds
 
 
 def _after_id3(start: bytes) -> int:
@@ -59,3 +62,8 @@ def _frame_bytes(header: bytes) -> int | None:
         return 0
     padding = header[2] >> 1 & 1
     return (144 if first else 72) * kilobits * 1000 // _RATES[version][rate] + padding
+
+
+def _frame_seconds(header: bytes) -> float:
+    version = header[1] >> 3 & 3
+    return (1152 if version == 3 else 576) / _RATES[version][header[2] >> 2 & 3]

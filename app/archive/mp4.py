@@ -1,21 +1,36 @@
 """A walk over the boxes of an MP4: whole, or cut somewhere, and how long it plays."""
 
 import os
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import MediaBroken
 
 _LONGEST_WALK = 100_000
+_MAY_BE_OPEN = (b"mdat", b"free", b"skip")
 
 
-def check_mp4(path: Path) -> float | None:
+@dataclass(frozen=True, slots=True)
+class Movie:
+    """What the boxes of a whole MP4 tell; a fragmented one may not say how long it plays.
+
+    Cut at the border of a fragment, or inside media data that say they go on to the end of the
+    file, a movie would look as whole as before: then it does not prove its end.
+    """
+
+    duration_seconds: float | None
+    proves_its_end: bool
+
+
+def check_mp4(path: Path) -> Movie:
     """Raise MediaBroken unless the boxes end exactly at the end of the file, media data included.
 
     Reads a few bytes of each box, whatever the size of the file (ISO/IEC 14496-12, 4.2).
-    Returns how many seconds the movie says it plays; a fragmented one may not say.
     """
     size = path.stat().st_size
-    kinds: set[bytes] = set()
+    kinds: Counter[bytes] = Counter()
+    is_open = False
     duration_seconds: float | None = None
     with path.open("rb") as file:
         offset = 0
@@ -23,16 +38,18 @@ def check_mp4(path: Path) -> float | None:
             if offset == size:
                 break
             kind, length = _box(file.fileno(), offset, size)
-            kinds.add(kind)
+            kinds[kind] += 1
+            is_open = is_open or not any(os.pread(file.fileno(), 4, offset))
             if kind == b"moov":
                 duration_seconds = _duration_seconds(file.fileno(), offset, offset + length)
             offset += length
     if offset != size:
         raise MediaBroken("the MP4's boxes do not end with the file")
-    if missing := {b"ftyp", b"moov", b"mdat"} - kinds:
+    if missing := {b"ftyp", b"moov", b"mdat"} - kinds.keys():
         name = sorted(missing)[0].decode()
         raise MediaBroken(f"the MP4 has no {name!r} box, so no player could open it")
-    return duration_seconds
+    is_one_piece = kinds[b"mdat"] == 1 and not kinds[b"moof"]
+    return Movie(duration_seconds, proves_its_end=is_one_piece and not is_open)
 
 
 def _box(descriptor: int, offset: int, size: int) -> tuple[bytes, int]:
@@ -42,7 +59,7 @@ def _box(descriptor: int, offset: int, size: int) -> tuple[bytes, int]:
     length, kind, smallest = int.from_bytes(header[:4], "big"), header[4:8], 8
     if length == 1:
         length, smallest = int.from_bytes(header[8:16], "big"), 16
-    elif length == 0:
+    elif length == 0 and kind in _MAY_BE_OPEN:
         length = size - offset
     # Zeros, as a crash may leave them at the end of a file, would read as a box up to the end.
     if length < smallest or not all(32 <= byte < 127 for byte in kind):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.archive.checks import check_file
+from app.archive.checks import Checked, check_file
 from app.archive.part import Part
 from app.errors import DiskFull
 from app.models.words import Kind
@@ -22,12 +22,12 @@ _READ_BYTES = 1024**2
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A file in its place; how long it plays, where the file itself says so."""
+    """A file in its place."""
 
     path: str
     bytes: int
     sha256: str
-    duration_seconds: float | None = field(default=None, compare=False)
+    checked: Checked = field(default=Checked(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +80,28 @@ class Archive:
             if re.search(rf"\.{ingest_id}-\d+\.part$", part.name):
                 part.unlink(missing_ok=True)
 
-    def publish(self, part: Part, folder: str, path: str, kind: Kind) -> Stored:
+    def publish(
+        self,
+        part: Part,
+        folder: str,
+        path: str,
+        kind: Kind,
+        *,
+        believe: Callable[[Checked], None] = lambda _checked: None,
+    ) -> Stored:
         """Check a written part and give it its name; raises MediaBroken.
 
+        ``believe`` is told what the check found before the part gets its name, and may raise.
         The order makes each crash harmless: before the rename nothing is there, after it the
         whole file is, and its row follows.
         """
         place = self.locate(folder, path)
-        duration_seconds = check_file(part.path, kind, place.suffix)
+        checked = check_file(part.path, kind, place.suffix)
+        believe(checked)
         part.sync()
         part.path.replace(place)
         _flush_folder(place.parent)
-        return Stored(path, part.size, part.sha256, duration_seconds)
+        return Stored(path, part.size, part.sha256, checked)
 
     def store_bytes(self, content: bytes, folder: str, path: str, kind: Kind) -> Stored:
         """Write a small file whole; writing the same again changes nothing."""

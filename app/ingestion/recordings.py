@@ -42,7 +42,7 @@ def ingest_recording(work: Work) -> Outcome:
         return _without_links(work)
     oddity = _bring(work, recording, Kind.VIDEO)
     if links.audio_download_link:
-        _bring(work, recording, Kind.AUDIO)
+        oddity = _bring(work, recording, Kind.AUDIO) or oddity
     return Done(oddity)
 
 
@@ -64,13 +64,14 @@ def _without_links(work: Work) -> Outcome:
 
 
 def _bring(work: Work, recording: Recording, kind: Kind) -> Reason | None:
-    video = Listed(recording.size_bytes, recording.duration_seconds)
+    # The size that Webex lists is that of the video.
+    size_bytes = recording.size_bytes if kind is Kind.VIDEO else None
     return bring_file(
         work,
         kind,
         recording_path(recording.id, kind, recording.format),
         source=_source(recording, kind),
-        listed=video if kind is Kind.VIDEO else Listed(),
+        listed=Listed(size_bytes, recording.duration_seconds),
         fresh_link=lambda: _fresh_link(work, recording.id, kind),
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from app.archive.checks import Checked
 from app.archive.part import Part
 from app.archive.paths import versioned
 from app.archive.store import Stored
@@ -16,8 +17,8 @@ from app.models.words import Kind, Reason
 
 log = structlog.get_logger()
 
-_LEAST_DIFFERENCE_SECONDS = 30
-_LEAST_DIFFERENCE = 0.1
+_TOLERATED_SECONDS = 30
+_TOLERATED_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,7 @@ def bring_file(
             transfer.resume.total = work.ingest.bytes_total
             transfer.resume.validator = work.ingest.validator
         _run(work, kind, transfer)
-        _doubt(work, transfer, kind, place, listed)
-        work.tell(publishing_sha256=part.sha256, **_progress(kind, transfer))
-        stored = _publish(work, transfer, folder, place, kind)
+        stored = _publish(work, transfer, folder, place, kind, listed)
     record_file(work, kind, stored, version=version, source=source)
     return _oddity(stored, listed)
 
@@ -85,32 +84,45 @@ def _run(work: Work, kind: Kind, transfer: Transfer) -> None:
     transfer.part.sync()
 
 
-def _doubt(work: Work, transfer: Transfer, kind: Kind, place: str, listed: Listed) -> None:
-    """Refuse a file whose end nobody vouches for.
+def _publish(
+    work: Work, transfer: Transfer, folder: str, place: str, kind: Kind, listed: Listed
+) -> Stored:
+    part = transfer.part
 
-    An MP4 and an MP3 tell by themselves whether they are whole. Of anything else Webex's
-    ``sizeBytes`` must have come: without a length a lost connection looks like the end, and
-    with one a second link must say the same before fewer bytes are believed.
-    """
-    part, proves_itself = transfer.part, place.endswith(".mp4") or kind is Kind.AUDIO
-    if proves_itself or part.size >= (listed.bytes or 1):
-        return
-    came = f"{part.size:,} of the {listed.bytes or 1:,} bytes came that Webex lists"
-    if transfer.resume.total is None:
+    def believe(checked: Checked) -> None:
+        _doubt(work, transfer, checked, listed)
+        # Whoever finds the file in its place without a row knows by this that it is the one.
+        work.tell(publishing_sha256=part.sha256, **_progress(kind, transfer))
+
+    try:
+        return work.bench.archive.publish(part, folder, place, kind, believe=believe)
+    except MediaBroken:
+        # All bytes came and they are wrong: going on from them would never end well.
         part.restart()
-        raise TransferInterrupted(f"{came}, without a length")
+        work.tell(**_progress(kind, transfer))
+        raise
+
+
+def _doubt(work: Work, transfer: Transfer, checked: Checked, listed: Listed) -> None:
+    """Refuse a file that is shorter than Webex lists, where nothing proves that it is whole.
+
+    Without a length a lost connection looks like the end. With one, a second link must tell
+    the same before it is believed more than Webex's list.
+    """
+    if checked.proves_its_end or not _is_shorter(transfer.part.size, checked, listed):
+        return
+    came = f"the file ended after {transfer.part.size:,} bytes, which is less than Webex lists"
+    if transfer.resume.total is None:
+        transfer.part.restart()
+        raise TransferInterrupted(f"{came}, and the media host told no length")
     if work.ingest.error_code != ShorterThanListed.code:
         raise ShorterThanListed(f"{came}; asking once more with a new link")
 
 
-def _publish(work: Work, transfer: Transfer, folder: str, place: str, kind: Kind) -> Stored:
-    try:
-        return work.bench.archive.publish(transfer.part, folder, place, kind)
-    except MediaBroken:
-        # All bytes came and they are wrong: going on from them would never end well.
-        transfer.part.restart()
-        work.tell(**_progress(kind, transfer))
-        raise
+def _is_shorter(size: int, checked: Checked, listed: Listed) -> bool:
+    plays, told = checked.duration_seconds, listed.duration_seconds
+    in_time = plays is not None and told is not None and told - plays > _tolerated(told)
+    return in_time or size < (listed.bytes or 1)
 
 
 def _adopt(work: Work, kind: Kind, folder: str, place: str, *, version: int, source: str) -> bool:
@@ -129,13 +141,15 @@ def _oddity(stored: Stored, listed: Listed) -> Reason | None:
     if listed.bytes and stored.bytes != listed.bytes:
         log.warning("file.size_differs", path=stored.path, bytes=stored.bytes, listed=listed.bytes)
         return Reason.SIZE_DIFFERS
-    plays, told = stored.duration_seconds, listed.duration_seconds
-    if plays is None or not told:
-        return None
-    if abs(plays - told) <= max(_LEAST_DIFFERENCE_SECONDS, told * _LEAST_DIFFERENCE):
+    plays, told = stored.checked.duration_seconds, listed.duration_seconds
+    if plays is None or not told or abs(plays - told) <= _tolerated(told):
         return None
     log.warning("file.duration_differs", path=stored.path, seconds=round(plays), listed=told)
     return Reason.DURATION_DIFFERS
+
+
+def _tolerated(seconds: int) -> float:
+    return max(_TOLERATED_SECONDS, seconds * _TOLERATED_SHARE)
 
 
 def _transfer(work: Work, kind: Kind, part: Part, fresh_link: Callable[[], Link]) -> Transfer:
