@@ -1,0 +1,1 @@
+"""Benchmarks of transfers, against the programs that people download with otherwise."""

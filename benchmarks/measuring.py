@@ -1,0 +1,80 @@
+"""Processes that are measured whole, and what they cost."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+MEASURE = ROOT / "benchmarks" / "programs" / "measure.py"
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_TIMED_OUT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one process, with its children, took from start to end."""
+
+    exit_status: int
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    said: str = ""
+
+
+def program(name: str, *arguments: object) -> list[str]:
+    """The command that starts one of our own programs."""
+    module = f"benchmarks.programs.{name}"
+    return [sys.executable, "-m", module, *map(str, arguments)]
+
+
+def tool(name: str) -> str | None:
+    """Where a program is, also one for administrators; None where it is not installed."""
+    places = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+    return shutil.which(name, path=places)
+
+
+def environment(certificate: Path | None = None) -> dict[str, str]:
+    """Ours, without proxies, and with a certificate to trust."""
+    kept = {key: value for key, value in os.environ.items() if key.lower() not in _PROXIES}
+    trusted = {"REQUESTS_CA_BUNDLE": str(certificate)} if certificate else {}
+    return kept | {"PYTHONPATH": str(ROOT)} | trusted
+
+
+def measure(
+    argv: Sequence[str], *, certificate: Path | None = None, longest_seconds: float = 600
+) -> Cost:
+    """Run a command to its end, or to that of its time."""
+    launcher = [sys.executable, "-I", "-S", str(MEASURE), *argv]
+    with subprocess.Popen(
+        launcher,
+        env=environment(certificate),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+    ) as process:
+        try:
+            told, said = process.communicate(timeout=longest_seconds)
+        except subprocess.TimeoutExpired:
+            end_group(process.pid)
+            process.communicate()
+            return Cost(_TIMED_OUT, longest_seconds, 0, 0, "it took too long")
+        except BaseException:
+            end_group(process.pid)
+            raise
+    return Cost(**json.loads(told), said=said.strip()[-400:])
+
+
+def end_group(pid: int) -> None:
+    """End a process that leads a session of its own, with its children, at once."""
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
