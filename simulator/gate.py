@@ -1,9 +1,9 @@
 """The gate before the API and the media origin: notes every request and lets faults happen."""
 
 import json
-import time
 from collections.abc import Callable, Iterable
-from email.utils import formatdate
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -41,7 +41,7 @@ class Gate:
             self._world.stopping.wait(fault.delay_seconds)
         if fault.drop:
             raise DisconnectError
-        started = _noting(_altering(start_response, fault, environ), seen)
+        started = _noting(_altering(start_response, fault, environ, self._world.now()), seen)
         if fault.status is not None:
             body = _canned(fault, started)
         else:
@@ -75,7 +75,7 @@ def _noting(start_response: "StartResponse", seen: SeenRequest) -> "StartRespons
 
 
 def _altering(
-    start_response: "StartResponse", fault: Fault, environ: "WSGIEnvironment"
+    start_response: "StartResponse", fault: Fault, environ: "WSGIEnvironment", now: datetime
 ) -> "StartResponse":
     """Replace the headers that the fault names."""
 
@@ -83,7 +83,7 @@ def _altering(
         status: str, headers: list[tuple[str, str]], *rest: Any
     ) -> Callable[[bytes], object]:
         told = {name.lower(): value for name, value in headers}
-        added = _added_headers(fault, environ, told.get("content-length"))
+        added = _added_headers(fault, environ, told.get("content-length"), now)
         replaced = {name.lower() for name in added}
         if fault.is_short:
             replaced.add("content-length")
@@ -94,12 +94,12 @@ def _altering(
 
 
 def _added_headers(
-    fault: Fault, environ: "WSGIEnvironment", content_length: str | None
+    fault: Fault, environ: "WSGIEnvironment", content_length: str | None, now: datetime
 ) -> dict[str, str]:
     added = dict(fault.headers)
     if fault.retry_after_date_seconds is not None:
-        moment = time.time() + fault.retry_after_date_seconds
-        added["Retry-After"] = formatdate(moment, usegmt=True)
+        moment = now + timedelta(seconds=fault.retry_after_date_seconds)
+        added["Retry-After"] = format_datetime(moment, usegmt=True)
     limit = fault.limit_bytes(file_bytes(environ))
     if fault.short_announced and limit is not None:
         length = limit if content_length is None else min(limit, int(content_length))

@@ -135,6 +135,7 @@ class Transfer:
         """Bring every byte; raises a TransferError or WorkerStopping if that cannot be now."""
         link: Link | None = None
         dead_links = interruptions = 0
+        limits = self._limits
         with self._watch:
             while True:
                 before = self.part.size
@@ -149,15 +150,12 @@ class Transfer:
                         link, dead_links = None, dead_links + 1
                     elif self.part.size <= before:
                         interruptions += 1
-                    if self._is_hopeless(dead_links, interruptions):
+                    # A host that changes the file again and again moves bytes, but gets nowhere.
+                    if self.resume.restarts >= limits.interruptions:
+                        times = f"begun again {self.resume.restarts} times"
+                        raise TransferInterrupted(f"{times}, in the end because {error}") from None
+                    if dead_links >= limits.dead_links or interruptions >= limits.interruptions:
                         raise
-
-    def _is_hopeless(self, dead_links: int, interruptions: int) -> bool:
-        # A host that changes the file again and again moves bytes, but gets nowhere.
-        return (
-            dead_links >= self._limits.dead_links
-            or max(interruptions, self.resume.restarts) >= self._limits.interruptions
-        )
 
     def _read_answer(self, link: Link) -> None:
         host = check_link(link.url, self._limits.allowed_hosts).host
@@ -171,6 +169,11 @@ class Transfer:
                     self._copy(response)
                     return
             self._copy_ranges(link)
+
+    @property
+    def _where(self) -> str:
+        total = self.resume.total
+        return f"after {self.part.size:,} of {'?' if total is None else f'{total:,}'} bytes"
 
     def _place_at(self, host: str) -> AbstractContextManager[None]:
         return self._places.at(host, check=self._check_between) if self._places else nullcontext()
@@ -186,10 +189,11 @@ class Transfer:
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             self._watch.check()
             # Their texts hold the link, so only the kind of error is told.
-            raise TransferInterrupted(f"the connection broke ({type(error).__name__})") from None
+            kind = type(error).__name__
+            raise TransferInterrupted(f"the connection broke {self._where} ({kind})") from None
         self._watch.check()
         if self.resume.is_short:
-            raise TransferInterrupted(f"{self.part.size:,} of {self.resume.total:,} bytes came")
+            raise TransferInterrupted(f"the media host ended the file {self._where}")
 
     @contextmanager
     def _open(self, link: Link, wanted: dict[str, str]) -> Iterator[requests.Response]:
