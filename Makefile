@@ -6,10 +6,10 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format serve lock clean
+.PHONY: help demo test check format bench bench-transfer bench-faults serve lock clean
 
 help: ## what each target does
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(RUN_STAMP) ## the main job for real against the simulator; KEEP=1 leaves it running
 	@$(BIN)/webex-ingest demo $(if $(KEEP),--keep)
@@ -26,6 +26,15 @@ check: $(DEV_STAMP) ## format, lint, types, import contracts
 format: $(DEV_STAMP) ## format and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+bench: ## both benchmarks below; BENCH_MIB, BENCH_ROUNDS and BENCH_DIR change them
+	@$(MAKE) --no-print-directory --keep-going bench-transfer bench-faults
+
+bench-transfer: $(DEV_STAMP) ## speed and memory of transfers against curl, wget and aria2c
+	@$(BIN)/python -m benchmarks.transfer
+
+bench-faults: $(DEV_STAMP) ## what ours, curl, wget and aria2c make of a media host that fails
+	@$(BIN)/python -m benchmarks.faults
 
 serve: $(RUN_STAMP) ## everything on one machine; settings from .env
 	@$(BIN)/webex-ingest serve

@@ -18,7 +18,7 @@ from benchmarks.contenders import (
     one_file,
 )
 from benchmarks.figures import Bar, Costs, cpu, interleaved, ratio, speed
-from benchmarks.measuring import Cost, measure
+from benchmarks.measuring import Cost, measure, program
 from benchmarks.media_files import write_mp4
 from benchmarks.reporting import Section
 from benchmarks.serving import FileServer
@@ -38,11 +38,12 @@ def compare(scheme: str, server: FileServer, folder: Path, *, size: int, rounds:
     costs, failures = _run(present, download, size=size, rounds=rounds)
     (server.folder / "large.mp4").unlink()
     name = {"http": "HTTP", "https": "TLS"}[scheme]
+    notes = [_about_server(server, costs), *_about_start(costs), *_about_missing(everyone)]
     return Section(
         f"One file of {size / 1024**2:g} MiB over {name}",
         HEADS,
         [_row(each, costs, size) for each in everyone],
-        [*_notes(everyone, costs, server), *failures],
+        [*notes, *failures],
         _bars(costs, scheme),
         {name: [asdict(cost) for cost in each] for name, each in costs.items()},
     )
@@ -94,20 +95,31 @@ def _row(contender: Contender, costs: Costs, size: int) -> tuple[str, ...]:
     )
 
 
-def _notes(everyone: Sequence[Contender], costs: Costs, server: FileServer) -> list[str]:
-    notes = [f"The server is {server.name}; it ran on the same machine."]
+def _about_server(server: FileServer, costs: Costs) -> str:
+    told = f"The server is {server.name}, on the same machine."
     own = {name: median(map(speed, each)) for name, each in costs.items() if each}
     discard = own.pop(DISCARD, None)
-    if discard and own:
-        fastest = max(own, key=own.__getitem__)
-        notes.append(
-            f"A client that throws everything away was {discard / own[fastest]:.2f} times as fast "
-            f"as the fastest contender ({fastest}): that much the server had left."
-        )
+    if discard is None or not own:
+        return told
+    fastest = max(own, key=own.__getitem__)
+    return (
+        f"{told} A client that throws everything away was {discard / own[fastest]:.2f} times as "
+        f"fast as the fastest contender ({fastest}): that much it had left."
+    )
+
+
+def _about_start(costs: Costs) -> list[str]:
+    if not costs[OURS]:
+        return []
+    seconds = median(measure(program("ours", "--help")).seconds for _ in range(3))
+    share = seconds / median(cost.seconds for cost in costs[OURS])
+    told = "Each contender is a whole process. Starting Python with the product's modules took"
+    return [f"{told} {share:.0%} of what ours, whole, took; a worker does that once."]
+
+
+def _about_missing(everyone: Sequence[Contender]) -> list[str]:
     missing = sorted({name for each in everyone for name in each.missing})
-    if missing:
-        notes.append(f"Not installed, and so not compared: {', '.join(missing)}.")
-    return notes
+    return [f"Not installed, and so not compared: {', '.join(missing)}."] if missing else []
 
 
 def _bars(costs: Costs, scheme: str) -> list[Bar]:

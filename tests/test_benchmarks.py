@@ -1,0 +1,132 @@
+"""The benchmarks run to their end with tiny sizes; how fast anything is decides nothing here."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from benchmarks.contenders import Download, ours
+from benchmarks.fault_columns import COLUMNS, Outcome
+from benchmarks.figures import Bar, Spread, interleaved, spread
+from benchmarks.measuring import measure
+from benchmarks.media_files import write_mp4
+from benchmarks.serving import served
+
+ROOT = Path(__file__).parents[1]
+SECONDS = 120
+
+
+def test_the_transfer_benchmark_prints_and_writes_its_tables(tmp_path: Path) -> None:
+    printed, written = run("transfer", tmp_path, "--mib", "1", "--rounds", "1", "--files", "4")
+
+    titles = [section["title"] for section in written["sections"]]
+    assert titles == [
+        "One file of 1 MiB over HTTP",
+        "One file of 1 MiB over TLS",
+        "Peak memory of ours",
+        "4 files of 200 KiB, 8 at once, over HTTP",
+    ]
+    assert all(f"## {title}" in printed for title in titles)
+    assert "failed" not in printed
+    assert set(written["sections"][0]["measured"]) >= {"read and discard", "ours, whole"}
+
+
+def test_the_fault_benchmark_prints_and_writes_its_table(tmp_path: Path) -> None:
+    printed, written = run("faults", tmp_path, "--mib", "1", "--client", "ours")
+
+    (row,) = written["sections"][0]["rows"]
+    assert row["client"] == "ours"
+    assert list(row)[1:] == [column.name for column in COLUMNS]
+    assert not any("wrong" in cell or "fails" in cell for cell in row.values())
+    assert all(column.name in printed for column in COLUMNS)
+    texts = [place.read_text() for place in (tmp_path / "results").iterdir()]
+    assert not any(str(tmp_path) in text or "127.0.0.1" in text for text in texts)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_without_nginx_a_server_of_our_own_sends_files_and_parts_of_them(
+    scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.serving.tool", lambda _name: None)
+    with served(tmp_path) as server:
+        write_mp4(server.folder / "small.mp4", 300_000)
+        download = Download(
+            f"{server.urls[scheme]}/small.mp4", tmp_path / "got.mp4", server.certificate
+        )
+        cost = measure(ours(download), certificate=server.certificate)
+        part = requests.get(
+            download.url,
+            headers={"Range": "bytes=1000-1999"},
+            verify=str(server.certificate),
+            timeout=10,
+        )
+
+    whole = (server.folder / "small.mp4").read_bytes()
+    assert (cost.exit_status, cost.said) == (0, "")
+    assert download.place.read_bytes() == whole
+    assert (part.status_code, part.content) == (206, whole[1000:2000])
+
+
+def test_each_round_begins_with_the_next_contender() -> None:
+    assert "".join(interleaved("ABC", 4)) == "ABCBCACABABC"
+
+
+def test_a_bar_is_reached_by_the_median_and_never_by_what_was_not_measured() -> None:
+    found = spread([0.9, 1.1, 3.0])
+
+    assert found == Spread(1.1, 0.9, 3.0)
+    assert Bar("speed", found, least=1.0).passed
+    assert not Bar("cpu", found, most=1.0).passed
+    assert not Bar("speed", None, least=1.0).passed
+
+
+def test_a_measured_process_tells_its_exit_status_and_what_it_said() -> None:
+    cost = measure(["sh", "-c", "echo gone wrong >&2; exit 3"], longest_seconds=10)
+
+    assert (cost.exit_status, cost.said) == (3, "gone wrong")
+    assert cost.peak_bytes > 0
+
+
+def test_a_process_that_takes_too_long_is_ended() -> None:
+    cost = measure(["sleep", "60"], longest_seconds=0.2)
+
+    assert cost.exit_status == -1
+
+
+@pytest.mark.parametrize(
+    ("column", "outcome", "verdict"),
+    [
+        ("cut at 60 %", Outcome(0, True, 1.0), "resumes"),
+        ("cut at 60 %", Outcome(0, True, 1.6), "restarts"),
+        ("cut at 60 %", Outcome(18, False, 0.6), "fails"),
+        ("HTML with 200", Outcome(0, False, 0.0), "exit 0, wrong"),
+        ("HTML with 200", Outcome(1, False, 0.0), "refuses"),
+        ("429 first", Outcome(0, True, 1.0), "OK"),
+    ],
+)
+def test_a_cell_is_decided_by_exit_status_checksum_and_bytes_served(
+    column: str, outcome: Outcome, verdict: str
+) -> None:
+    met = next(each for each in COLUMNS if each.name == column)
+
+    assert outcome.verdict(met) == verdict
+
+
+def run(name: str, folder: Path, *options: str) -> tuple[str, dict[str, Any]]:
+    """Run a benchmark; what it printed, and what it wrote as JSON."""
+    results = folder / "results"
+    places = ("--folder", str(folder), "--results", str(results))
+    done = subprocess.run(
+        [sys.executable, "-m", f"benchmarks.{name}", *options, *places, "--no-bars"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, json.loads((results / f"{name}.json").read_text())
