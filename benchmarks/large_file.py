@@ -3,7 +3,6 @@
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
@@ -45,7 +44,7 @@ def compare(scheme: str, server: FileServer, folder: Path, *, size: int, rounds:
         [_row(each, costs, size) for each in everyone],
         [*notes, *failures],
         _bars(costs, scheme),
-        {name: [asdict(cost) for cost in each] for name, each in costs.items()},
+        {name: [cost.shape() for cost in each] for name, each in costs.items()},
     )
 
 

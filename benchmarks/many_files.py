@@ -1,7 +1,6 @@
 """Many small files, eight at once: files per second."""
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 
@@ -41,7 +40,7 @@ def compare(server: FileServer, folder: Path, *, count: int, rounds: int) -> Sec
         HEADS,
         [_row(name, costs, count) for name in costs],
         notes,
-        measured={name: [asdict(cost) for cost in own] for name, own in costs.items()},
+        measured={name: [cost.shape() for cost in own] for name, own in costs.items()},
     )
 
 

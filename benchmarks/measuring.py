@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +25,12 @@ class Cost:
     cpu_seconds: float
     peak_bytes: int
     said: str = ""
+
+    def shape(self) -> dict[str, float]:
+        """The figures, without what was said: that may name places on this machine."""
+        told = asdict(self)
+        del told["said"]
+        return told
 
 
 def program(name: str, *arguments: object) -> list[str]:

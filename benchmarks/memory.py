@@ -39,4 +39,8 @@ def compare(server: FileServer, folder: Path, *, sizes: tuple[int, ...]) -> Sect
 
 
 def _told(cost: Cost) -> str:
-    return f"failed: {cost.said}" if cost.exit_status else f"{cost.peak_bytes / 1e6:.1f}"
+    return (
+        f"failed (exit status {cost.exit_status})"
+        if cost.exit_status
+        else f"{cost.peak_bytes / 1e6:.1f}"
+    )
