@@ -33,7 +33,7 @@ class Part:
         self.synced = 0
         self._flushed_to = 0
         self._flusher: ThreadPoolExecutor | None = None
-        self._flushing: Future[int] | None = None
+        self._flushing: Future[None] | None = None
         self._hash = hashlib.sha256()
         self._descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC, 0o640)
         _lock(self._descriptor)
@@ -119,7 +119,9 @@ class Part:
     def sync(self) -> None:
         """Make what is written survive a power cut."""
         self._wait_for_flush()
-        self.synced = self._flushed_to = self._flush(self.size)
+        if self.synced < self.size:
+            self._flush(self.size)
+            self._flushed_to = self.size
 
     @property
     def sha256(self) -> str:
@@ -159,14 +161,14 @@ class Part:
     def _wait_for_flush(self) -> None:
         flushing, self._flushing = self._flushing, None
         if flushing is not None:
-            self.synced = flushing.result()
+            flushing.result()
 
-    def _flush(self, size: int) -> int:
+    def _flush(self, size: int) -> None:
         try:
             os.fdatasync(self._descriptor)
         except OSError as error:
             raise _disk_full(error) from error
-        return size
+        self.synced = size
 
 
 def _lock(descriptor: int) -> bool:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 import requests
 
@@ -15,6 +16,7 @@ SEGMENT_BYTES = 16 * 1024**2
 """What one request brings; as many of them are under way as ranges are allowed."""
 
 _PIECE_BYTES = 1024**2
+_COMPARED_BYTES = 4096
 OpenRange = Callable[[int, int], AbstractContextManager[requests.Response]]
 
 
@@ -22,8 +24,8 @@ class Ranges:
     """Fetches segments side by side and counts them in their order.
 
     So an attempt that dies leaves a beginning without holes, as a single stream would; what
-    had come out of turn is fetched again. Only for a file with a strong ETag: it is what makes
-    all the answers parts of the same file.
+    had come out of turn is fetched again. Only for a file with a strong ETag, which makes all
+    the answers parts of the same file; that they are of the right places is seen where they meet.
     """
 
     def __init__(self, resume: Resume, open_range: OpenRange, *, check: Callable[[], None]) -> None:
@@ -40,17 +42,14 @@ class Ranges:
 
     def run(self, total: int, *, at_once: int, hang_up: Callable[[], None]) -> None:
         """Bring everything up to ``total``; raises what the first segment to fail raised."""
-        part = self._resume.part
-        firsts = deque(range(part.size, total, SEGMENT_BYTES))
+        firsts = deque(range(self._resume.part.size, total, SEGMENT_BYTES))
         with ThreadPoolExecutor(at_once, thread_name_prefix="range") as pool:
-            under_way: deque[Future[int]] = deque()
+            under_way: deque[Future[_Segment]] = deque()
             try:
                 while firsts or under_way:
                     while firsts and len(under_way) < at_once:
                         under_way.append(pool.submit(self._fetch, firsts.popleft(), total))
-                    end = under_way.popleft().result()
-                    self._came.pop(part.size)
-                    part.extend(end)
+                    self._count(under_way.popleft().result())
                     self._check()
             finally:
                 self._is_over = True
@@ -58,24 +57,41 @@ class Ranges:
                     fetch.cancel()
                 hang_up()
 
-    def _fetch(self, first: int, total: int) -> int:
-        """Write one segment into its place; where it ends."""
-        last = min(first + SEGMENT_BYTES, total) - 1
+    def _count(self, segment: "_Segment") -> None:
+        part = self._resume.part
+        if part.tail(len(segment.before)) != segment.before:
+            self._resume.restart("the media host answered a range with bytes of another place")
+        self._came.pop(part.size)
+        part.extend(segment.end)
+
+    def _fetch(self, first: int, total: int) -> "_Segment":
+        """Write one segment into its place."""
+        end = min(first + SEGMENT_BYTES, total)
+        begin = first - min(_COMPARED_BYTES, first)
         self._came[first] = 0
-        with self._open_range(first, last) as response:
-            self._check_answer(response, first, total)
-            while not self._is_over and self._came[first] <= last - first:
+        with self._open_range(begin, end - 1) as response:
+            self._check_answer(response, begin, total)
+            before = response.raw.read(first - begin, decode_content=False) if first else b""
+            while not self._is_over and first + self._came[first] < end:
                 piece = response.raw.read(_PIECE_BYTES, decode_content=False)
                 if not piece:
                     break
                 self._resume.part.write_at(first + self._came[first], piece)
                 self._came[first] += len(piece)
-        if self._came[first] != last - first + 1:
+        if first + self._came[first] != end:
             raise TransferInterrupted(f"a range ended after {self._came[first]:,} bytes")
-        return last + 1
+        return _Segment(end, before)
 
-    def _check_answer(self, response: requests.Response, first: int, total: int) -> None:
+    def _check_answer(self, response: requests.Response, begin: int, total: int) -> None:
         told = (*headers.content_range(response), headers.strong_etag(response))
-        same = told == (first, total, self._resume.validator)
+        same = told == (begin, total, self._resume.validator)
         if response.status_code != 206 or not same:
             raise TransferInterrupted("the media host answered a range with something else")
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """Where a segment ends, and the bytes before it, which another one has brought as well."""
+
+    end: int
+    before: bytes

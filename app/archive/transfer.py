@@ -26,7 +26,7 @@ from app.archive.checks import is_text
 from app.archive.links import check_link
 from app.archive.media import NOT_MEDIA, check_answer, open_link
 from app.archive.media import media_session as media_session
-from app.archive.part import Part
+from app.archive.part import SYNC_BYTES, Part
 from app.archive.places import Places
 from app.archive.ranges import Ranges
 from app.archive.resume import Resume
@@ -119,6 +119,7 @@ class Transfer:
         self._watch = Watch(self._look, every_seconds=limits.look_seconds)
         self._ranges: Ranges | None = None
         self._is_reading = False
+        self._space_known_to = part.size + SYNC_BYTES
         self._began = time.monotonic()
 
     @property
@@ -235,11 +236,11 @@ class Transfer:
     def _keep(self, piece: bytes) -> None:
         if not self.part.size and is_text(piece):
             raise LinkDead(NOT_MEDIA)
-        synced = self.part.synced
         self.part.write(self.resume.beyond_known(piece))
         if self.part.size > self._limits.max_bytes:
             self._check_size(self.part.size)
-        if self.part.synced > synced:
+        if self.part.size >= self._space_known_to:
+            self._space_known_to = self.part.size + SYNC_BYTES
             self._check_space(0)
 
     def _may_split(self, response: requests.Response) -> bool:

@@ -22,7 +22,7 @@ from app.errors import (
     WorkerStopping,
 )
 from app.models.words import Kind
-from tests.archive.conftest import VIDEO_BYTES, MakeFetch, Recorded
+from tests.archive.conftest import VIDEO_BYTES, Fetch, MakeFetch, Recorded
 from tests.webex.conftest import NOW
 
 CUT = 1_000_000
@@ -292,7 +292,7 @@ def test_the_reserve_of_the_disk_is_asked_for_the_whole_rest(
 def test_a_stopping_worker_keeps_what_it_has_and_another_goes_on(
     recorded: Recorded, make_fetch: MakeFetch
 ) -> None:
-    first = make_fetch(
+    first: Fetch = make_fetch(
         recorded.video, allowed=recorded.origin, stopping=lambda: first.part.size > CUT
     )
     with pytest.raises(WorkerStopping):

@@ -2,8 +2,7 @@
 
 import dataclasses
 import hashlib
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,8 @@ from app.models.tables import Ingest
 from app.models.words import State
 from simulator.media_faults import MEDIA_FAULTS
 from tests.ingestion.archives import differences
-from tests.stage import Stage, staged
+from tests.ingestion.conftest import MakeStage
+from tests.stage import Stage
 
 BYTES = 600_000
 
@@ -41,15 +41,12 @@ ENDS_WELL = sorted(set(MEDIA_FAULTS) - set(NEVER_WELL))
 
 
 @pytest.fixture
-def impatient(tmp_path: Path, migrated_file: Path, broker_url: str) -> Iterator[Stage]:
+def impatient(make_stage: MakeStage) -> Stage:
     """A stage that soon gives up, and hangs up on slow hosts at once."""
-    path = tmp_path / "webex-ingest.db"
-    shutil.copyfile(migrated_file, path)
-    pace = {"poll_first_seconds": 300, "poll_give_up_hours": 0.1}
-    with staged(tmp_path, f"sqlite:///{path}", broker_url, **pace) as stage:
-        limits = dataclasses.replace(stage.bench.limits, slow_seconds=0.2)
-        stage.bench = dataclasses.replace(stage.bench, limits=limits)
-        yield stage
+    stage = make_stage(poll_first_seconds=300, poll_give_up_hours=0.1)
+    limits = dataclasses.replace(stage.bench.limits, slow_seconds=0.2)
+    stage.bench = dataclasses.replace(stage.bench, limits=limits)
+    return stage
 
 
 def ended(stage: Stage, rows: Sequence[Sequence[str]]) -> tuple[str, list[Ingest]]:
