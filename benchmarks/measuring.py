@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 MEASURE = ROOT / "benchmarks" / "programs" / "measure.py"
@@ -18,12 +19,17 @@ _TIMED_OUT = -1
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one process, with its children, took from start to end."""
+    """What one process, with its children, took from start to end.
+
+    Of a program that tells what its loop cost, ``seconds`` and ``cpu_seconds`` are those of the
+    loop, and ``start_seconds`` is what the whole process took besides.
+    """
 
     exit_status: int
     seconds: float
     cpu_seconds: float
     peak_bytes: int
+    start_seconds: float = 0
     said: str = ""
 
     def shape(self) -> dict[str, float]:
@@ -71,11 +77,25 @@ def measure(
         except subprocess.TimeoutExpired:
             end_group(process.pid)
             process.communicate()
-            return Cost(_TIMED_OUT, longest_seconds, 0, 0, "it took too long")
+            return Cost(_TIMED_OUT, longest_seconds, 0, 0, said="it took too long")
         except BaseException:
             end_group(process.pid)
             raise
-    return Cost(**json.loads(told), said=said.strip()[-400:])
+    return _of_loop(json.loads(told), said.strip())
+
+
+def _of_loop(told: dict[str, Any], said: str) -> Cost:
+    cost = Cost(**told, said=said[-400:])
+    *_, last = said.splitlines() or [""]
+    if not last.startswith('{"loop_seconds"'):
+        return cost
+    loop = json.loads(last)
+    return replace(
+        cost,
+        seconds=loop["loop_seconds"],
+        cpu_seconds=loop["loop_cpu_seconds"],
+        start_seconds=cost.seconds - loop["loop_seconds"],
+    )
 
 
 def end_group(pid: int) -> None:

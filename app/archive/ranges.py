@@ -40,8 +40,9 @@ class Ranges:
         """How many bytes have come that do not count yet."""
         return sum(tuple(self._came.values()))
 
-    def run(self, total: int, *, at_once: int, hang_up: Callable[[], None]) -> None:
-        """Bring everything up to ``total``; raises what the first segment to fail raised."""
+    def run(self, *, at_once: int, hang_up: Callable[[], None]) -> None:
+        """Bring all the rest; raises what the first segment to fail raised."""
+        total = self._resume.total or 0
         firsts = deque(range(self._resume.part.size, total, SEGMENT_BYTES))
         with ThreadPoolExecutor(at_once, thread_name_prefix="range") as pool:
             under_way: deque[Future[_Segment]] = deque()

@@ -239,6 +239,8 @@ class Transfer:
         self.part.write(self.resume.beyond_known(piece))
         if self.part.size > self._limits.max_bytes:
             self._check_size(self.part.size)
+
+    def _check_room(self) -> None:
         if self.part.size >= self._space_known_to:
             self._space_known_to = self.part.size + SYNC_BYTES
             self._check_space(0)
@@ -256,13 +258,9 @@ class Transfer:
             return self._open(link, self.resume.range_from(first, last))
 
         with self._reading():
-            self._ranges = Ranges(self.resume, open_range, check=self._check_between)
+            self._ranges = ranges = Ranges(self.resume, open_range, check=self._check_between)
             try:
-                self._ranges.run(
-                    self.resume.total or 0,
-                    at_once=self._limits.ranges,
-                    hang_up=self._watch.hang_up,
-                )
+                ranges.run(at_once=self._limits.ranges, hang_up=self._watch.hang_up)
             finally:
                 self._ranges = None
 
@@ -270,6 +268,7 @@ class Transfer:
         if self._stopping():
             raise _stopped()
         self._watch.check()
+        self._check_room()
 
     def _look(self) -> None:
         """Once a second, from the watch's thread."""

@@ -10,7 +10,13 @@ from app.archive.part import Part
 from app.archive.paths import versioned
 from app.archive.store import Stored
 from app.archive.transfer import Link, Transfer
-from app.errors import IngestError, MediaBroken, ShorterThanListed, TransferInterrupted
+from app.errors import (
+    DatabaseUnavailable,
+    IngestError,
+    MediaBroken,
+    ShorterThanListed,
+    TransferInterrupted,
+)
 from app.ingestion.storing import folder_of, plan_version, record_file
 from app.ingestion.workbench import Work
 from app.models.words import Kind, Reason
@@ -160,11 +166,20 @@ def _transfer(work: Work, kind: Kind, part: Part, fresh_link: Callable[[], Link]
         session=bench.media(),
         limits=bench.limits,
         clock=bench.clock,
-        progress=lambda transfer: work.tell(**_progress(kind, transfer)),
+        progress=lambda transfer: _report(work, kind, transfer),
         check_space=bench.archive.check_space,
         stopping=bench.stopping,
         places=bench.places,
     )
+
+
+def _report(work: Work, kind: Kind, transfer: Transfer) -> None:
+    try:
+        work.tell(**_progress(kind, transfer))
+    except DatabaseUnavailable:
+        # Not yet a reason to throw a connection away. Should the lease run out meanwhile, the
+        # first write that gets through says so.
+        log.warning("ingest.progress_unwritten")
 
 
 def _progress(kind: Kind, transfer: Transfer) -> dict[str, object]:

@@ -12,8 +12,8 @@ class BarePart(Part):
         super().__init__(path)
         self._hash = _NoHash()  # type: ignore[assignment]  # as much of a hash as a part uses
 
-    def _flush(self, size: int) -> int:
-        return size
+    def _flush(self, size: int) -> None:
+        self.synced = size
 
 
 class _NoHash:

@@ -13,6 +13,7 @@ from app.archive.transfer import Limits, Link, Transfer, media_session
 from app.models.times import utc_now
 from app.models.words import Kind
 from benchmarks.programs.bare import BarePart
+from benchmarks.programs.telling import loop_told
 
 _MOST_BYTES = 1024**4
 _PLACES = 16
@@ -27,7 +28,8 @@ def main(url: str, place: Path, bare: bool, ranges: int) -> None:
     """Bring the MP4 at URL to PLACE."""
     bring = bring_bare if bare else bring_whole
     limits = Limits((origin(url),), _MOST_BYTES, ranges=ranges)
-    bring(url, place, session=media_session(), limits=limits, places=Places(_PLACES))
+    with loop_told():
+        bring(url, place, session=media_session(), limits=limits, places=Places(_PLACES))
 
 
 def bring_whole(

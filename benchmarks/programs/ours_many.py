@@ -11,6 +11,7 @@ import requests
 from app.archive.places import Places
 from app.archive.transfer import Limits, media_session
 from benchmarks.programs.ours import bring_bare, bring_whole, origin
+from benchmarks.programs.telling import loop_told
 
 _MOST_BYTES = 1024**4
 
@@ -32,7 +33,7 @@ def main(base_url: str, count: int, folder: Path, at_once: int, sessions: str, b
         place = folder / f"{number:05}" / "recordings" / "video.mp4"
         bring(f"{base_url}/{number:05}.mp4", place, session=session(), limits=limits, places=places)
 
-    with ThreadPoolExecutor(at_once) as pool:
+    with loop_told(), ThreadPoolExecutor(at_once) as pool:
         for _ in pool.map(bring_one, range(count)):
             pass
 

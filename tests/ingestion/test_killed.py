@@ -160,6 +160,20 @@ def test_a_frozen_worker_that_was_overtaken_publishes_nothing(stage: Stage) -> N
     assert stat_of(held) == published
 
 
+def test_a_database_that_takes_no_writes_for_a_while_breaks_no_download(held: Held) -> None:
+    held.stage.control.change_settings(media_bytes_per_second=16 * MIB)
+    with held.worker() as worker:
+        eventually(lambda: held.row.bytes_done > 0, seconds=30)
+        with held.stage.bench.database.transaction():
+            worker.wait_for("ingest.progress_unwritten")
+        held.stage.control.change_settings(media_bytes_per_second=0)
+        assert worker.process.wait(30) == 0
+
+    held.finish()
+    held.assert_right()
+    assert held.ranges() == [0]
+
+
 def test_two_workers_with_the_same_task_bring_one_file(held: Held) -> None:
     held.stage.control.change_settings(media_bytes_per_second=0)
     with held.worker() as one, held.worker() as other:
