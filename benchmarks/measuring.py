@@ -86,12 +86,13 @@ def measure(
 
 def _of_loop(told: dict[str, Any], said: str) -> Cost:
     cost = Cost(**told, said=said[-400:])
-    *_, last = said.splitlines() or [""]
+    *before, last = said.splitlines() or [""]
     if not last.startswith('{"loop_seconds"'):
         return cost
     loop = json.loads(last)
     return replace(
         cost,
+        said="\n".join(before)[-400:],
         seconds=loop["loop_seconds"],
         cpu_seconds=loop["loop_cpu_seconds"],
         start_seconds=cost.seconds - loop["loop_seconds"],
