@@ -5,7 +5,7 @@ import fcntl
 import hashlib
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,6 +34,7 @@ class Part:
         self._flushed_to = 0
         self._flusher: ThreadPoolExecutor | None = None
         self._flushing: Future[None] | None = None
+        self._failure: OSError | DiskFull | None = None
         self._hash = hashlib.sha256()
         self._descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC, 0o640)
         _lock(self._descriptor)
@@ -111,13 +112,13 @@ class Part:
 
     def restart(self) -> None:
         """Throw away what is written; the next piece is the first."""
-        self._wait_for_flush()
+        self._end_flush()
         os.ftruncate(self._descriptor, 0)
         self.size = self.synced = self._flushed_to = 0
-        self._hash = hashlib.sha256()
+        self._hash, self._failure = hashlib.sha256(), None
 
     def sync(self) -> None:
-        """Make what is written survive a power cut."""
+        """Make what is written survive a power cut; raises DiskFull or OSError, again and again."""
         self._wait_for_flush()
         if self.synced < self.size:
             self._flush(self.size)
@@ -158,16 +159,24 @@ class Part:
         self._flushed_to = self.size
         self._flushing = self._flusher.submit(self._flush, self.size)
 
+    def _end_flush(self) -> None:
+        if self._flushing is not None:
+            wait([self._flushing])
+            self._flushing = None
+
     def _wait_for_flush(self) -> None:
-        flushing, self._flushing = self._flushing, None
-        if flushing is not None:
-            flushing.result()
+        self._end_flush()
+        if self._failure is not None:
+            raise self._failure
 
     def _flush(self, size: int) -> None:
         try:
             os.fdatasync(self._descriptor)
         except OSError as error:
-            raise _disk_full(error) from error
+            # The system tells a failed write once, and flushes without it the next time. So
+            # nothing beyond the last good flush is ever trusted again.
+            self._failure = _disk_full(error)
+            raise self._failure from error
         self.synced = size
 
 

@@ -55,6 +55,8 @@ class Places:
 
     def _take(self, host: str) -> int | None:
         folder = self.prepare()
+        # Temporary folders that are long untouched may be swept away.
+        folder.mkdir(mode=0o700, exist_ok=True)
         for number in range(self.per_host):
             path = folder / f"{_OTHER.sub('_', host)}.{number}"
             descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)

@@ -23,6 +23,7 @@ from app.models.words import Kind, Reason
 
 log = structlog.get_logger()
 
+_WORTH_BYTES = 1024**2
 _TOLERATED_SECONDS = 30
 _TOLERATED_SHARE = 0.1
 
@@ -83,7 +84,7 @@ def _run(work: Work, kind: Kind, transfer: Transfer) -> None:
     except IngestError:
         # The next attempt goes on from here, not from the last flush.
         transfer.part.sync()
-        if transfer.part.size > before:
+        if transfer.part.size - before >= _WORTH_BYTES and not transfer.resume.restarts:
             work.forget_tries()
         work.tell(**_progress(kind, transfer))
         raise

@@ -87,6 +87,14 @@ def test_child_processes_share_the_places_and_a_killed_one_gives_its_back() -> N
         pass
 
 
+def test_a_folder_that_was_swept_away_is_made_again() -> None:
+    places = Places(1, patience_seconds=0)
+    places.prepare().rmdir()
+
+    with take(places, "a.webex.com"), pytest.raises(HostBusy):
+        take(places, "a.webex.com")
+
+
 def test_the_folder_of_the_places_goes_with_them() -> None:
     places = Places(1)
     folder = places.prepare()

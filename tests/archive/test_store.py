@@ -53,6 +53,20 @@ def files_of_at_most(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, ignored)
 
 
+@contextmanager
+def unflushable(part: Part) -> Iterator[None]:
+    """Put a pipe in the place of a part's file: no system flushes those."""
+    kept = os.dup(part._descriptor)
+    ends = os.pipe()
+    os.dup2(ends[1], part._descriptor)
+    try:
+        yield
+    finally:
+        os.dup2(kept, part._descriptor)
+        for descriptor in (kept, *ends):
+            os.close(descriptor)
+
+
 def test_a_part_knows_what_is_in_it(archive: Archive) -> None:
     with open_part(archive) as part:
         part.write(MOVIE[:100])
@@ -191,6 +205,25 @@ def test_pieces_written_ahead_count_once_their_turn_has_come(archive: Archive) -
 
         assert part.path.read_bytes() == MOVIE
         assert (part.size, part.sha256) == (len(MOVIE), hashlib.sha256(MOVIE).hexdigest())
+
+
+def test_after_a_failed_flush_nothing_more_counts_as_flushed(archive: Archive) -> None:
+    with open_part(archive) as part:
+        part.write(MOVIE[:10_000])
+        part.sync()
+        part.write(MOVIE[10_000:])
+        with unflushable(part), pytest.raises(OSError, match="Invalid"):
+            part.sync()
+
+        # The system would say yes now.
+        with pytest.raises(OSError, match="Invalid"):
+            part.sync()
+        assert part.synced == 10_000
+
+        part.restart()
+        part.write(MOVIE)
+        part.sync()
+        assert part.synced == len(MOVIE)
 
 
 def test_a_part_is_flushed_beside_the_writing(archive: Archive) -> None:

@@ -105,6 +105,22 @@ def test_faults_that_last_end_with_their_reason_and_without_a_file(impatient: St
     assert parts(impatient) == []
 
 
+def test_a_host_that_gives_a_little_each_time_is_not_given_up(impatient: Stage) -> None:
+    told = impatient.hold_meeting(
+        recordings=[{"bytes": 14_000_000, "audio": False}], transcripts=0, timeline="instant"
+    )
+    for _ in range(10):
+        impatient.control.add_fault(origin="media", after_bytes=1_200_000)
+        impatient.control.add_fault(origin="media", status=503)
+
+    impatient.live(hours=3)
+    impatient.live_until_complete(told["meeting_id"])
+
+    row = impatient.ingest(told["meeting_id"], "recordings", told["recording_ids"][0])
+    assert (row.state, row.attempt) == (State.DONE, 11)
+    assert differences(impatient, told["meeting_id"]) == []
+
+
 def test_every_lasting_fault_is_known_to_end_well_or_not() -> None:
     assert set(NEVER_WELL) <= {name for name, fault in MEDIA_FAULTS.items() if fault.lasting}
 
