@@ -79,7 +79,7 @@ def _print_meeting(meeting: MeetingStatus) -> None:
                 each.state,
                 _why(each),
                 each.attempt,
-                format_time(each.next_attempt_at) if each.next_attempt_at else "",
+                _next_look(each),
             )
             for each in meeting.ingests
         ],
@@ -96,3 +96,10 @@ def _why(ingest: IngestStatus) -> str:
     why = ingest.error or ingest.reason or ""
     here = here_text(ingest) if ingest.state == State.WAITING else ""
     return "; ".join(filter(None, [why, here]))
+
+
+def _next_look(ingest: IngestStatus) -> str:
+    # A row at which somebody works keeps the time at which it was due.
+    if ingest.state != State.WAITING or ingest.next_attempt_at is None:
+        return ""
+    return format_time(ingest.next_attempt_at)
