@@ -1,5 +1,6 @@
 """Read-only questions about everything at once: one query each, however many rows there are."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,6 +37,15 @@ class Progress:
     bytes_total: int
     bytes_per_second: int | None
     longest_seconds: float | None
+
+    @property
+    def remaining_seconds(self) -> int | None:
+        """What is left of all of them; None unless it is known of every one."""
+        if self.without_total or not self.bytes_total or not self.bytes_per_second:
+            return None
+        together = max(0, self.bytes_total - self.bytes_done) / self.bytes_per_second
+        # All of them together take at least as long as the slowest one.
+        return math.ceil(max(together, self.longest_seconds or 0))
 
 
 def count_ingests(session: Session) -> dict[tuple[str, str], int]:

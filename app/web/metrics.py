@@ -71,6 +71,7 @@ class DatabaseCollector(Collector):
             "Speed of the running transfers together.",
             running.bytes_per_second or 0,
         )
+        yield from _of_remaining(running)
         yield _gauge(
             "unfinished_bytes",
             "Bytes that are here of files that are not whole yet.",
@@ -100,6 +101,18 @@ def _of_ingests(session: Session) -> Iterator[Metric]:
         _gauges("meetings", "Meetings by state.", "state"),
         dict.fromkeys(_MEETING_STATES, 0) | figures.count_meetings(session),
     )
+
+
+def _of_remaining(running: figures.Progress) -> Iterator[Metric]:
+    remaining = running.remaining_seconds if running.running else 0
+    # Zero would say that all is here: what nobody knows has no sample.
+    if remaining is not None:
+        yield _gauge(
+            "running_remaining_seconds",
+            "Seconds until running transfers end at their speed; 0 when none runs, "
+            "left out while that is not known of every one.",
+            remaining,
+        )
 
 
 def _of_events(session: Session) -> Iterator[Metric]:

@@ -2,15 +2,17 @@
 
 from datetime import timedelta
 
+import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.db.engine import Database
 from app.db.ticks import tick
+from app.ingestion.status import overview
 from app.models.outcomes import Wait
 from app.models.words import Kind, Reason, Resource
 from tests.processes import free_port
-from tests.web.conftest import NOON, MakeClient
+from tests.web.conftest import LEASE_SECONDS, NOON, MakeClient
 from tests.web.rows import Rows
 
 LONG_AGO = NOON - timedelta(hours=1)
@@ -56,6 +58,7 @@ def test_the_figures_are_those_of_the_rows(
         ("running_bytes_done",): 300,
         ("running_bytes_expected",): 1000,
         ("running_bytes_per_second",): 50,
+        ("running_remaining_seconds",): 14,
         ("unfinished_bytes",): 300,
         ("events", "processed"): 1,
         ("events", "new"): 1,
@@ -88,6 +91,36 @@ def test_speeds_add_up_and_a_silent_worker_has_none(client: FlaskClient, rows: R
     assert told[("unfinished_bytes",)] == 4123
 
 
+def test_the_remaining_time_is_that_of_the_overview_with_its_slowest_transfer(
+    client: FlaskClient, rows: Rows, database: Database
+) -> None:
+    meeting = rows.meeting("m_I_1")
+    quick, slow = (rows.ingest(meeting, Resource.RECORDINGS, name) for name in ("r1", "r2"))
+    rows.run(quick, stage="video", bytes_done=0, bytes_total=900, bytes_per_second=99)
+    rows.run(slow, stage="video", bytes_done=0, bytes_total=100, bytes_per_second=3)
+
+    transfers = overview(database, now=NOON, lease_seconds=LEASE_SECONDS).transfers
+
+    assert samples(client)[("running_remaining_seconds",)] == transfers.remaining_seconds == 34
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [
+        {"bytes_done": 5, "bytes_per_second": 7},
+        {"bytes_done": 5, "bytes_total": 9},
+        {"bytes_done": 5, "bytes_total": 9, "bytes_per_second": 0},
+    ],
+    ids=["no length", "no speed", "standing still"],
+)
+def test_a_remaining_time_that_nobody_knows_has_no_sample(
+    client: FlaskClient, rows: Rows, progress: dict[str, int]
+) -> None:
+    rows.run(rows.ingest(rows.meeting("m_I_1"), Resource.RECORDINGS), stage="video", **progress)
+
+    assert ("running_remaining_seconds",) not in samples(client)
+
+
 def test_what_waits_with_half_a_file_counts_as_unfinished_and_not_as_running(
     client: FlaskClient, rows: Rows
 ) -> None:
@@ -107,6 +140,7 @@ def test_an_empty_database_has_every_figure_at_zero(client: FlaskClient) -> None
     assert told[("events", "new")] == told[("files_total", "vtt")] == 0
     assert told[("ingests", "meetings", "failed")] == told[("meetings", "failed")] == 0
     assert told[("running_bytes_per_second",)] == told[("unfinished_bytes",)] == 0
+    assert told[("running_remaining_seconds",)] == 0
     assert told[("oldest_due_seconds",)] == 0
     assert ("last_sweep_age_seconds",) not in told
 
