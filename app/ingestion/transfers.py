@@ -15,6 +15,7 @@ from app.errors import (
     IngestError,
     MediaBroken,
     ShorterThanListed,
+    TransferError,
     TransferInterrupted,
 )
 from app.ingestion.storing import folder_of, plan_version, record_file
@@ -23,6 +24,8 @@ from app.models.words import Kind, Reason
 
 log = structlog.get_logger()
 
+# An attempt that got so much further was no failed one; less, and a host that gives a byte at a
+# time would never be given up.
 _WORTH_BYTES = 1024**2
 _TOLERATED_SECONDS = 30
 _TOLERATED_SHARE = 0.1
@@ -103,9 +106,10 @@ def _publish(
 
     try:
         return work.bench.archive.publish(part, folder, place, kind, believe=believe)
-    except MediaBroken:
-        # All bytes came and they are wrong: going on from them would never end well.
-        part.restart()
+    except TransferError as error:
+        if isinstance(error, MediaBroken):
+            # All bytes came and they are wrong: going on from them would never end well.
+            part.restart()
         work.tell(**_progress(kind, transfer))
         raise
 
@@ -128,8 +132,8 @@ def _doubt(work: Work, transfer: Transfer, checked: Checked, listed: Listed) -> 
 
 def _is_shorter(size: int, checked: Checked, listed: Listed) -> bool:
     plays, told = checked.duration_seconds, listed.duration_seconds
-    in_time = plays is not None and told is not None and told - plays > _tolerated(told)
-    return in_time or size < (listed.bytes or 1)
+    plays_less = plays is not None and told is not None and told - plays > _tolerated(told)
+    return plays_less or (listed.bytes is not None and size < listed.bytes)
 
 
 def _adopt(work: Work, kind: Kind, folder: str, place: str, *, version: int, source: str) -> bool:

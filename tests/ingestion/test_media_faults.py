@@ -145,8 +145,12 @@ def test_any_rows_of_faults_publish_the_right_files_or_none(
     meeting_id, ingests = ended(impatient, rows)
 
     truth = impatient.control.truth(meeting_id)
-    whole = {each["sha256"] for each in [*truth["files"], *truth["other_files"]]}
+    whole = {
+        (each["resource_id"], each["sha256"]) for each in [*truth["files"], *truth["other_files"]]
+    }
     stored = videos(impatient, meeting_id)
-    assert set(stored.values()) <= whole
+    assert set(stored.items()) <= whole
     assert set(stored) == {each.resource_id for each in ingests if each.state == State.DONE}
+    for faults, ingest in zip(rows, ingests, strict=True):
+        assert ingest.state == State.DONE or set(faults) & set(NEVER_WELL), ingest.error
     assert parts(impatient) == []

@@ -12,6 +12,7 @@ from app.errors import (
     DiskFull,
     Forbidden,
     Gone,
+    HostBusy,
     IngestError,
     LinkDead,
     LinkRefused,
@@ -131,6 +132,7 @@ def test_what_may_pass_fails_after_patience_and_five_tries(
         (TokenRefused("401"), Reason.TOKEN_REFUSED),
         (RateLimited("429", retry_after_seconds=5), Reason.RATE_LIMITED),
         (WorkerStopping("the worker stops"), Reason.SHUTDOWN),
+        (HostBusy("4 transfers are under way"), Reason.HOST_BUSY),
     ],
 )
 @given(left=seconds_left, looks=counts, tries=counts)
