@@ -1,11 +1,14 @@
-"""A simulator with a frozen clock, a session with it, and a receiver of webhooks."""
+"""A simulator with a frozen clock, a session with it, a recording, and a receiver of webhooks."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from simulator import ControlClient, Simulator
+from tests.simulator.download import download, video_link
 from tests.simulator.support import Api, Receiver, Webex
+
+BYTES = 200_000
 
 
 @pytest.fixture
@@ -23,6 +26,22 @@ def control(webex: Webex) -> ControlClient:
 @pytest.fixture
 def api(webex: Webex) -> Api:
     return webex.api
+
+
+@pytest.fixture
+def recording_id(webex: Webex) -> str:
+    held: str = webex.meeting(recordings=[{"bytes": BYTES}])["recording_ids"][0]
+    return held
+
+
+@pytest.fixture
+def link(webex: Webex, recording_id: str) -> str:
+    return video_link(webex, recording_id)
+
+
+@pytest.fixture
+def file(link: str) -> bytes:
+    return download(link).body
 
 
 @pytest.fixture

@@ -12,26 +12,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from simulator import ControlClient, ControlError, Simulator
+from tests.simulator.conftest import BYTES
 from tests.simulator.download import download, video_link
 from tests.simulator.support import Api, Json, Webex, eventually
-
-BYTES = 200_000
-
-
-@pytest.fixture
-def recording_id(webex: Webex) -> str:
-    held: str = webex.meeting(recordings=[{"bytes": BYTES}])["recording_ids"][0]
-    return held
-
-
-@pytest.fixture
-def link(webex: Webex, recording_id: str) -> str:
-    return video_link(webex, recording_id)
-
-
-@pytest.fixture
-def file(link: str) -> bytes:
-    return download(link).body
 
 
 def test_a_fault_meets_only_the_downloads_of_its_recording(webex: Webex) -> None:

@@ -5,26 +5,9 @@ import hashlib
 import pytest
 
 from simulator import ControlClient, ControlError
-from tests.simulator.download import download, video_link
+from tests.simulator.conftest import BYTES
+from tests.simulator.download import download
 from tests.simulator.support import Json, Webex
-
-BYTES = 200_000
-
-
-@pytest.fixture
-def recording_id(webex: Webex) -> str:
-    held: str = webex.meeting(recordings=[{"bytes": BYTES}])["recording_ids"][0]
-    return held
-
-
-@pytest.fixture
-def link(webex: Webex, recording_id: str) -> str:
-    return video_link(webex, recording_id)
-
-
-@pytest.fixture
-def file(link: str) -> bytes:
-    return download(link).body
 
 
 def identities(truth: Json, key: str = "files") -> dict[str, tuple[int, str]]:
