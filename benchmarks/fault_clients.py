@@ -36,7 +36,10 @@ OURS = "ours"
 
 
 def clients() -> list[Client]:
-    """All rows; ours asks for links itself, the others are given one at each start."""
+    """All rows; ours asks for links itself, the others are given one at each start.
+
+    Ours is the product's transfer, in a retry loop of the benchmark's own.
+    """
     return [
         Client(OURS, _ours),
         Client("curl -C - --retry 5", _curl, "curl"),

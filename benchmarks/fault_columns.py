@@ -56,6 +56,13 @@ class Outcome:
     is_right: bool
     served: float
 
+    @property
+    def ending(self) -> str:
+        """How it ended, as a shell would tell it."""
+        if self.exit_status < 0:
+            return f"signal {-self.exit_status}"
+        return f"exit {self.exit_status}"
+
     def verdict(self, column: Column) -> str:
         """The outcome in a word."""
         if self.exit_status:

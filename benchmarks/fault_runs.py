@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ import requests
 
 from benchmarks.fault_clients import Client, Task
 from benchmarks.fault_columns import Column, Outcome
-from benchmarks.measuring import ROOT, end_group, environment
+from benchmarks.measuring import end_group, environment, first_line, running
 from simulator.client import ControlClient
 
-_LONGEST_SECONDS = 90
+LONGEST_SECONDS = 90
 _LOOK_SECONDS = 0.02
 _COUNTED_SECONDS = 3
 _TOKEN = "simulator-token"  # noqa: S105 -- the simulator's own, documented
@@ -71,20 +71,8 @@ class Faulty:
 def faulty_simulator() -> Iterator[Faulty]:
     """Run a simulator while this lasts."""
     argv = [sys.executable, "-m", "simulator", "--port", "0", "--media-port", "0", "--json"]
-    with subprocess.Popen(
-        argv, cwd=ROOT, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-    ) as process:
-        try:
-            assert process.stdout is not None
-            faulty = Faulty(json.loads(process.stdout.readline()))
-            yield faulty
-            faulty.close()
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
+    with running(argv) as process, closing(Faulty(json.loads(first_line(process)))) as faulty:
+        yield faulty
 
 
 def run_cell(faulty: Faulty, client: Client, column: Column, folder: Path, size: int) -> Outcome:
@@ -126,7 +114,7 @@ def _run(argv: Sequence[str], is_enough: Callable[[], bool]) -> int:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as process:
-        deadline = time.monotonic() + _LONGEST_SECONDS
+        deadline = time.monotonic() + LONGEST_SECONDS
         try:
             while process.poll() is None and time.monotonic() < deadline and not is_enough():
                 _pause()

@@ -10,9 +10,9 @@ import click
 
 from benchmarks.fault_clients import OURS, Client, clients
 from benchmarks.fault_columns import COLUMNS, Column, Outcome
-from benchmarks.fault_runs import Faulty, faulty_simulator, run_cell
-from benchmarks.measuring import ROOT
-from benchmarks.reporting import RESULTS, Section, write_results
+from benchmarks.fault_runs import LONGEST_SECONDS, Faulty, faulty_simulator, run_cell
+from benchmarks.options import with_options
+from benchmarks.reporting import Section, write_results
 
 _MIB = 1024**2
 _KILLED_TIMES = 8
@@ -20,17 +20,8 @@ _KILLED_TIMES = 8
 
 
 @click.command()
-@click.option("--mib", envvar="BENCH_MIB", default=64, help="Size of a recording.")
-@click.option(
-    "--folder",
-    envvar="BENCH_DIR",
-    type=click.Path(path_type=Path),
-    default=ROOT / "var" / "bench",
-    help="Where downloads go.",
-)
+@with_options(mib=64, size_of="a recording")
 @click.option("--client", "wanted", multiple=True, help="Only this row; may be repeated.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS)
-@click.option("--bars/--no-bars", default=True, help="Whether our row decides the exit status.")
 def main(mib: int, folder: Path, wanted: tuple[str, ...], results: Path, bars: bool) -> None:
     """Let clients meet faults; exit status 1 when ours does not end as it must."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -45,6 +36,12 @@ def main(mib: int, folder: Path, wanted: tuple[str, ...], results: Path, bars: b
     if OURS in outcomes and (wrong := _wrong(outcomes[OURS])):
         click.echo(f"Not as it must be, of ours: {', '.join(wrong)}.")
         sys.exit(1 if bars else 0)
+
+
+def cell(outcome: Outcome, column: Column) -> str:
+    """The outcome, how often the file was served, and how the client ended."""
+    ending = f" ({outcome.ending})" if outcome.exit_status else ""
+    return f"{outcome.verdict(column)} {outcome.served:.2f}{ending}"
 
 
 def _row(faulty: Faulty, client: Client, folder: Path, size: int) -> list[Outcome]:
@@ -64,20 +61,19 @@ def _section(outcomes: dict[str, list[Outcome]], missing: Sequence[str], mib: in
         "The number is what the server sent, as a multiple of the file.",
         "*exit 0, wrong*: the client says that all is well, and the file is missing or wrong.",
         "*refuses*: it noticed that the answer cannot be right. *fails*: no file, and it says so.",
+        "In brackets is how the client ended; without brackets its exit status was 0.",
+        f"A client that has not ended after {LONGEST_SECONDS} seconds is killed (signal 9).",
+        "Ours is the product's transfer, in a retry loop of the benchmark's own.",
     ]
     if missing:
         notes.append(f"Not installed, and so not compared: {', '.join(missing)}.")
     return Section(
         "What clients make of faults",
         ("client", *(column.name for column in COLUMNS)),
-        [(name, *map(_cell, own, COLUMNS)) for name, own in outcomes.items()],
+        [(name, *map(cell, own, COLUMNS)) for name, own in outcomes.items()],
         notes,
         measured={name: [asdict(each) for each in own] for name, own in outcomes.items()},
     )
-
-
-def _cell(outcome: Outcome, column: Column) -> str:
-    return f"{outcome.verdict(column)} ({outcome.served:.2f})"
 
 
 def _wrong(ours: Sequence[Outcome]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Processes that are measured whole, and what they cost."""
+"""Processes of a benchmark: how they start and end, and what those that are measured cost."""
 
 import json
 import os
@@ -6,7 +6,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 MEASURE = ROOT / "benchmarks" / "programs" / "measure.py"
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _TIMED_OUT = -1
+_END_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,28 @@ def _of_loop(told: dict[str, Any], said: str) -> Cost:
         cpu_seconds=loop["loop_cpu_seconds"],
         start_seconds=cost.seconds - loop["loop_seconds"],
     )
+
+
+@contextmanager
+def running(argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server while this lasts; what it prints can be read."""
+    with subprocess.Popen(
+        argv, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(_END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def first_line(process: subprocess.Popen[bytes]) -> bytes:
+    """What a server prints when it listens."""
+    assert process.stdout is not None
+    return process.stdout.readline()
 
 
 def end_group(pid: int) -> None:

@@ -4,10 +4,9 @@ import ipaddress
 import os
 import pwd
 import socket
-import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from benchmarks.measuring import environment, program, tool
+from benchmarks.measuring import first_line, program, running, tool
 
 HOST = "127.0.0.1"
 _START_SECONDS = 10
@@ -120,7 +119,7 @@ def _start_nginx(stack: ExitStack, nginx: str, folder: Path, certificate: Path) 
     )
     log = folder / "error.log"
     stack.enter_context(
-        _running([nginx, "-e", str(log), "-p", str(folder), "-c", str(configuration)])
+        running([nginx, "-e", str(log), "-p", str(folder), "-c", str(configuration)])
     )
     for port in ports.values():
         _wait_for(port)
@@ -131,30 +130,10 @@ def _start_ours(stack: ExitStack, folder: Path, certificate: Path) -> dict[str, 
     argv = program("file_server", folder / "served")
     secure = [*argv, "--certificate", str(certificate)]
     processes = {
-        "http": stack.enter_context(_running(argv)),
-        "https": stack.enter_context(_running(secure)),
+        "http": stack.enter_context(running(argv)),
+        "https": stack.enter_context(running(secure)),
     }
-    return {scheme: int(_first_line(process)) for scheme, process in processes.items()}
-
-
-@contextmanager
-def _running(argv: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
-    with subprocess.Popen(
-        argv, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _first_line(process: subprocess.Popen[bytes]) -> bytes:
-    assert process.stdout is not None
-    return process.stdout.readline()
+    return {scheme: int(first_line(process)) for scheme, process in processes.items()}
 
 
 def _free_port() -> int:

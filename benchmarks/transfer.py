@@ -8,26 +8,17 @@ from pathlib import Path
 import click
 
 from benchmarks import large_file, many_files, memory
-from benchmarks.measuring import ROOT
-from benchmarks.reporting import RESULTS, Section, write_results
+from benchmarks.options import with_options
+from benchmarks.reporting import Section, write_results
 from benchmarks.serving import served
 
 _MIB = 1024**2
 
 
 @click.command()
-@click.option("--mib", envvar="BENCH_MIB", default=1024, help="Size of the large file.")
+@with_options(mib=1024, size_of="the large file")
 @click.option("--rounds", envvar="BENCH_ROUNDS", default=5, help="How often each one runs.")
 @click.option("--files", envvar="BENCH_FILES", default=2000, help="How many small files.")
-@click.option(
-    "--folder",
-    envvar="BENCH_DIR",
-    type=click.Path(path_type=Path),
-    default=ROOT / "var" / "bench",
-    help="On the disk to measure with.",
-)
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS)
-@click.option("--bars/--no-bars", default=True, help="Whether bars decide the exit status.")
 def main(mib: int, rounds: int, files: int, folder: Path, results: Path, bars: bool) -> None:
     """Compare transfers with what people download with otherwise."""
     folder.mkdir(parents=True, exist_ok=True)

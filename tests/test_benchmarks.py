@@ -11,6 +11,7 @@ import requests
 
 from benchmarks.contenders import Download, ours
 from benchmarks.fault_columns import COLUMNS, Outcome
+from benchmarks.faults import cell
 from benchmarks.figures import Bar, Spread, interleaved, spread
 from benchmarks.measuring import measure
 from benchmarks.media_files import write_mp4
@@ -112,6 +113,21 @@ def test_a_cell_is_decided_by_exit_status_checksum_and_bytes_served(
     met = next(each for each in COLUMNS if each.name == column)
 
     assert outcome.verdict(met) == verdict
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        (Outcome(0, True, 1.0), "resumes 1.00"),
+        (Outcome(0, False, 0.6), "exit 0, wrong 0.60"),
+        (Outcome(18, False, 0.6), "fails 0.60 (exit 18)"),
+        (Outcome(-9, False, 0.6), "fails 0.60 (signal 9)"),
+    ],
+)
+def test_a_cell_tells_the_outcome_the_bytes_served_and_how_the_client_ended(
+    outcome: Outcome, told: str
+) -> None:
+    assert cell(outcome, COLUMNS[0]) == told
 
 
 def run(name: str, folder: Path, *options: str) -> tuple[str, dict[str, Any]]:

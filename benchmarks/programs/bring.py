@@ -1,6 +1,7 @@
-"""The product's road of one recording: ask for a link, transfer, verify, and go on after a death.
+"""The product's transfer, in a retry loop of the benchmark's own: one recording, past deaths.
 
-What the row of the database remembers for the product is here a JSON file.
+What a row of the database remembers for the product is here a JSON file, and how often and when
+to try again is decided here too.
 """
 
 import json
@@ -12,8 +13,9 @@ from pathlib import Path
 import click
 import requests
 
+from app.archive.media import media_session
 from app.archive.store import Archive
-from app.archive.transfer import Limits, Link, Transfer, media_session
+from app.archive.transfer import Limits, Link, Transfer
 from app.errors import MediaBroken, MediaBusy, TransferError
 from app.models.times import parse_time, utc_now
 from app.models.words import Kind
@@ -36,8 +38,8 @@ class Row:
     validator: str | None = None
 
 
-class Rows:
-    """One row, kept in a file."""
+class KeptRow:
+    """A row, kept in a file."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
@@ -58,12 +60,12 @@ class Rows:
 @click.argument("place", type=click.Path(path_type=Path))
 def main(api_url: str, media_url: str, recording_id: str, place: Path) -> None:
     """Bring the video of a recording to PLACE; the row is beside it."""
-    rows = Rows(place.with_suffix(".json"))
+    kept = KeptRow(place.with_suffix(".json"))
     limits = Limits((origin(media_url),), _MOST_BYTES)
     for _ in range(_MOST_TRIES):
-        rows.tell(replace(rows.row, attempt=rows.row.attempt + 1))
+        kept.tell(replace(kept.row, attempt=kept.row.attempt + 1))
         try:
-            return _attempt(f"{api_url}/recordings/{recording_id}", place, rows, limits)
+            return _attempt(f"{api_url}/recordings/{recording_id}", place, kept, limits)
         except TransferError as error:
             click.echo(str(error), err=True)
             if not error.retryable:
@@ -73,10 +75,10 @@ def main(api_url: str, media_url: str, recording_id: str, place: Path) -> None:
     sys.exit(1)
 
 
-def _attempt(recording_url: str, place: Path, rows: Rows, limits: Limits) -> None:
+def _attempt(recording_url: str, place: Path, kept: KeptRow, limits: Limits) -> None:
     """As ``bring_file`` of the product: go on from an earlier part, transfer, publish."""
     archive = Archive(place.parent, reserve_bytes=0)
-    attempt = rows.row.attempt
+    attempt = kept.row.attempt
     earlier = archive.earlier_part("", place.name, ingest_id=1, attempt=attempt)
     with archive.part("", place.name, ingest_id=1, attempt=attempt) as part:
         transfer = Transfer(
@@ -85,38 +87,38 @@ def _attempt(recording_url: str, place: Path, rows: Rows, limits: Limits) -> Non
             session=media_session(),
             limits=limits,
             clock=utc_now,
-            progress=lambda transfer: _tell(rows, transfer),
+            progress=lambda transfer: _tell(kept, transfer),
             check_space=archive.check_space,
             stopping=lambda: False,
         )
         if earlier is not None:
-            part.take_over(earlier, rows.row.bytes_synced)
-            transfer.resume.total = rows.row.bytes_total
-            transfer.resume.validator = rows.row.validator
-        _run(rows, transfer)
-        _publish(rows, transfer, archive, place)
+            part.take_over(earlier, kept.row.bytes_synced)
+            transfer.resume.total = kept.row.bytes_total
+            transfer.resume.validator = kept.row.validator
+        _run(kept, transfer)
+        _publish(kept, transfer, archive, place)
 
 
-def _run(rows: Rows, transfer: Transfer) -> None:
+def _run(kept: KeptRow, transfer: Transfer) -> None:
     try:
         transfer.run()
     finally:
         transfer.part.sync()
-        _tell(rows, transfer)
+        _tell(kept, transfer)
 
 
-def _publish(rows: Rows, transfer: Transfer, archive: Archive, place: Path) -> None:
+def _publish(kept: KeptRow, transfer: Transfer, archive: Archive, place: Path) -> None:
     try:
         archive.publish(transfer.part, "", place.name, Kind.VIDEO)
     except MediaBroken:
         transfer.part.restart()
-        _tell(rows, transfer)
+        _tell(kept, transfer)
         raise
 
 
-def _tell(rows: Rows, transfer: Transfer) -> None:
+def _tell(kept: KeptRow, transfer: Transfer) -> None:
     part, resume = transfer.part, transfer.resume
-    rows.tell(Row(rows.row.attempt, part.synced, resume.total, resume.validator))
+    kept.tell(Row(kept.row.attempt, part.synced, resume.total, resume.validator))
 
 
 def _link(recording_url: str) -> Link:

@@ -15,7 +15,7 @@ import click
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
-class FileHandler(BaseHTTPRequestHandler):
+class FileAnswers(BaseHTTPRequestHandler):
     """Sends files of one folder."""
 
     protocol_version = "HTTP/1.1"
@@ -67,7 +67,7 @@ class FileHandler(BaseHTTPRequestHandler):
 @click.option("--certificate", type=click.Path(path_type=Path), help="PEM, with its key.")
 def main(folder: Path, certificate: Path | None) -> None:
     """Serve FOLDER on a free loopback port until SIGTERM; prints the port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(FileHandler, folder=folder))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(FileAnswers, folder=folder))
     if certificate is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate)

@@ -1,0 +1,43 @@
+"""The options that every benchmark has."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.measuring import ROOT
+from benchmarks.reporting import RESULTS
+
+Command = Callable[..., Any]
+
+
+def with_options(*, mib: int, size_of: str) -> Callable[[Command], Command]:
+    """Give a command ``mib``, ``folder``, ``results`` and ``bars``."""
+    options = (
+        click.option("--mib", envvar="BENCH_MIB", default=mib, help=f"Size of {size_of}."),
+        click.option(
+            "--folder",
+            envvar="BENCH_DIR",
+            type=click.Path(path_type=Path),
+            default=ROOT / "var" / "bench",
+            help="Where downloads go: on the disk to measure with.",
+        ),
+        click.option(
+            "--results",
+            type=click.Path(path_type=Path),
+            default=RESULTS,
+            help="Where tables are written.",
+        ),
+        click.option(
+            "--bars/--no-bars", default=True, help="Whether our rows decide the exit status."
+        ),
+    )
+
+    def add(command: Command) -> Command:
+        # Decorators apply from the last to the first; help lists them in this order.
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
