@@ -19,7 +19,7 @@ _COPY_BYTES = 1024**2
 
 
 class Part:
-    """The file of one attempt until it gets its name; nobody else ever writes into it.
+    """The file of one attempt until it gets its name; one writer at a time.
 
     ``size`` counts what is written, ``synced`` what would survive a power cut. A flush goes on
     beside the writing, one at a time, so that at most twice SYNC_BYTES are not on the disk yet.
@@ -101,7 +101,7 @@ class Part:
             raise _disk_full(error) from error
 
     def extend(self, size: int) -> None:
-        """Count, and hash, everything that was written ahead up to ``size``."""
+        """Count, and hash, what was written ahead up to ``size``; OSError where it is gone."""
         while self.size < size:
             if not self._count(size):
                 raise OSError(errno.EIO, "what was just written is gone", str(self.path))

@@ -15,8 +15,10 @@ from app.errors import TransferInterrupted
 SEGMENT_BYTES = 16 * 1024**2
 """What one request brings; as many of them are under way as ranges are allowed."""
 
+OVERLAP_BYTES = 4096
+"""How much of what comes before a segment is fetched with it, and compared."""
+
 _PIECE_BYTES = 1024**2
-_COMPARED_BYTES = 4096
 OpenRange = Callable[[int, int], AbstractContextManager[requests.Response]]
 
 
@@ -68,7 +70,7 @@ class Ranges:
     def _fetch(self, first: int, total: int) -> "_Segment":
         """Write one segment into its place."""
         end = min(first + SEGMENT_BYTES, total)
-        begin = first - min(_COMPARED_BYTES, first)
+        begin = first - min(OVERLAP_BYTES, first)
         self._came[first] = 0
         with self._open_range(begin, end - 1) as response:
             self._check_answer(response, begin, total)

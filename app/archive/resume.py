@@ -1,8 +1,8 @@
 """What is stored of a file, and whether an answer goes on with it.
 
-What is on the disk is never trusted blindly: going on, its last bytes are asked for once more
-and compared. So neither another file behind a new link nor a page that some proxy wrote into
-the middle of a body ends up inside a file, even where a host tells no ETag.
+Going on, the last bytes that are stored are asked for once more and compared. So a page with
+which some proxy ended a body is noticed, and so is another file behind a new link, even where a
+host tells no ETag.
 """
 
 from typing import NoReturn
@@ -20,10 +20,10 @@ COMPARED_BYTES = 64 * 1024
 class Resume:
     """A part with the size and the strong ETag of its file, as far as a host told them."""
 
-    def __init__(self, part: Part, total: int | None, validator: str | None) -> None:
+    def __init__(self, part: Part) -> None:
         self.part = part
-        self.total = total
-        self.validator = validator
+        self.total: int | None = None
+        self.validator: str | None = None
         self.restarts = 0
         self._known = b""
 
@@ -66,7 +66,7 @@ class Resume:
         return piece[len(known) :]
 
     def restart(self, why: str) -> NoReturn:
-        """Empty the part; the next answer is the first."""
+        """Empty the part, so that the next answer is the first; raises TransferInterrupted."""
         self._throw_away()
         self.total = self.validator = None
         raise TransferInterrupted(why)

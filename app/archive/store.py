@@ -89,7 +89,7 @@ class Archive:
         *,
         believe: Callable[[Checked], None] = lambda _checked: None,
     ) -> Stored:
-        """Check a written part and give it its name; raises MediaBroken.
+        """Check a written part and give it its name; raises MediaBroken, DiskFull or OSError.
 
         ``believe`` is told what the check found before the part gets its name, and may raise.
         The order makes each crash harmless: before the rename nothing is there, after it the

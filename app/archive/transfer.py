@@ -6,7 +6,7 @@ write into, a clock, and callbacks. What happens to an answer:
     200, 206          goes on (a 206 must continue the same file, a 200 starts again)
     401 403 404 410, a web page, JSON, a redirect to elsewhere
                       the link is dead: a new link, same offset, three times without progress
-    416               the part is whole, or it is thrown away once
+    416               the part is whole, or it is thrown away
     408 425 429 5xx   MediaBusy: the work waits in the database, not here
     a lost connection, or next to no bytes in half a minute
                       tried again while bytes move, else TransferInterrupted
@@ -25,7 +25,6 @@ from app.archive import headers
 from app.archive.checks import is_text
 from app.archive.links import check_link
 from app.archive.media import NOT_MEDIA, check_answer, open_link
-from app.archive.media import media_session as media_session
 from app.archive.part import SYNC_BYTES, Part
 from app.archive.places import Places
 from app.archive.ranges import Ranges
@@ -87,7 +86,8 @@ class Transfer:
     """One file on its way; ``run`` returns when every byte is in the part.
 
     ``progress`` is called about once a second from another thread, whether bytes come or not:
-    it is the heartbeat too. Whatever it raises ends the transfer.
+    it is the heartbeat too. Whatever it raises ends the transfer. ``check_space`` is told how
+    many bytes are still to come. What an earlier attempt knew of the file goes into ``resume``.
     """
 
     def __init__(
@@ -102,11 +102,9 @@ class Transfer:
         check_space: Callable[[int], None],
         stopping: Callable[[], bool],
         places: Places | None = None,
-        total: int | None = None,
-        validator: str | None = None,
     ) -> None:
         self.part = part
-        self.resume = Resume(part, total, validator)
+        self.resume = Resume(part)
         self._fresh_link = fresh_link
         self._session = session
         self._limits = limits

@@ -41,7 +41,7 @@ class Watch:
 
     @contextmanager
     def over(self, response: requests.Response) -> Iterator[None]:
-        """Hang up on this answer when a look finds that it must end."""
+        """Hang up on this answer when a look finds that it must end; raises what it found."""
         with self._turn:
             self._open.append(response)
         try:

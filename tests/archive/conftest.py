@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from app.archive.media import media_session
 from app.archive.part import Part
-from app.archive.transfer import Limits, Link, Transfer, media_session
+from app.archive.transfer import Limits, Link, Transfer
 from app.webex import resources
 from app.webex.client import WebexClient
 from simulator import Simulator
@@ -51,6 +52,8 @@ def make_fetch(tmp_path: Path) -> Iterator[MakeFetch]:
         *,
         allowed: tuple[str, ...] = (),
         max_bytes: int = 10**9,
+        total: int | None = None,
+        validator: str | None = None,
         check_space: Callable[[int], None] = lambda _bytes: None,
         stopping: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Transfer], None] = lambda _transfer: None,
@@ -83,6 +86,7 @@ def make_fetch(tmp_path: Path) -> Iterator[MakeFetch]:
             ),
             part,
         )
+        fetch.transfer.resume.total, fetch.transfer.resume.validator = total, validator
         return fetch
 
     yield make

@@ -4,7 +4,6 @@ import functools
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -189,22 +188,27 @@ def test_two_workers_with_the_same_task_bring_one_file(held: Held) -> None:
 def test_kills_at_any_moment_end_in_the_right_file(sqlite_stage: Stage) -> None:
     held = Held(sqlite_stage, 96 * MIB)
     held.prepare()
-    for seconds in (0, 0.15, 0.3, 0.45):
-        attempt = held.row.attempt
+    for share in (0, 0.2, 0.4, 0.6):
+        sent = bytes_sent(held)
         with held.worker() as worker:
-            eventually(functools.partial(is_begun, held, attempt), seconds=30)
-            threading.Event().wait(seconds)
+            eventually(functools.partial(has_sent, held, sent + share * 96 * MIB), seconds=30)
             kill(worker)
+        assert held.row.state == State.RUNNING
         held.stage.advance(60)
+
+    assert (held.row.attempt, held.row.lost) == (4, 3)
 
     held.finish()
 
     held.assert_right()
-    assert held.row.lost <= 4
 
 
-def is_begun(held: Held, attempt: int) -> bool:
-    return held.row.attempt > attempt
+def bytes_sent(held: Held) -> int:
+    return sum(each["bytes_sent"] for each in held.stage.control.requests(origin="media"))
+
+
+def has_sent(held: Held, size: float) -> bool:
+    return bytes_sent(held) > size
 
 
 def stat_of(held: Held) -> Any:
