@@ -45,6 +45,8 @@ class IngestError(Exception):
 
     code = "error"
     retryable = False
+    got_further = False
+    """Whether the attempt that it ended brought something that stays: then it was no failed one."""
 
 
 class SettingsError(IngestError):
@@ -241,6 +243,8 @@ class ShorterThanListed(TransferError):
     """Everything that the media host announced came, and it is less than Webex lists."""
 
     code = "shorter_than_listed"
+    # What came stays, and the next attempt settles it either way.
+    got_further = True
 
 
 class HostBusy(TransferError):

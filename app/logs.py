@@ -65,11 +65,12 @@ def configure_logs(*, log_format: str | None, secrets: Iterable[str]) -> None:
         "alembic",
         "kombu",
         "amqp",
-        "urllib3",
         "celery.beat",
         "celery.worker.strategy",
     ):
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    # It warns about headers that it cannot read, and tells the whole address: a ticket is in it.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class SecretRemover:

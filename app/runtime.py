@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import requests
 
+from app.archive.limits import Limits
 from app.archive.media import media_session
 from app.archive.places import Places
 from app.archive.store import Archive
-from app.archive.transfer import Limits
 from app.config import Settings
 from app.db.engine import Database
 from app.db.place import prepare_file

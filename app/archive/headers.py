@@ -5,6 +5,7 @@ import re
 import requests
 
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,19})-\d{1,19}|\*)/(\d{1,19}|\*)")
+_NO_FILE_BYTES = 2**63
 _NUMBER = re.compile(r"\d{1,19}", re.ASCII)
 
 
@@ -20,16 +21,17 @@ def is_encoded(response: requests.Response) -> bool:
 
 
 def content_length(response: requests.Response) -> int | None:
-    """How many bytes the body has."""
+    """How many bytes the body has; a number that no file has is none."""
     length = response.headers.get("Content-Length", "").strip()
-    return int(length) if _NUMBER.fullmatch(length) else None
+    return int(length) if _NUMBER.fullmatch(length) and int(length) < _NO_FILE_BYTES else None
 
 
 def content_range(response: requests.Response) -> tuple[int | None, int | None]:
     """The first byte of the answer and the size of the whole file."""
     match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
     first, total = match.groups() if match else (None, None)
-    return int(first) if first else None, int(total) if total and total != "*" else None
+    size = int(total) if total and total != "*" else None
+    return int(first) if first else None, size if size and size < _NO_FILE_BYTES else None
 
 
 def strong_etag(response: requests.Response) -> str | None:

@@ -118,9 +118,15 @@ class Part:
         self._hash, self._failure = hashlib.sha256(), None
 
     def sync(self) -> None:
-        """Make what is written survive a power cut; raises DiskFull or OSError, again and again."""
+        """Make what is counted survive a power cut, and nothing else be in the file.
+
+        Raises DiskFull or OSError; and again at every later call, once a flush has failed.
+        """
         self._wait_for_flush()
-        if self.synced < self.size:
+        is_longer = os.fstat(self._descriptor).st_size > self.size
+        if is_longer:
+            os.ftruncate(self._descriptor, self.size)
+        if self.synced < self.size or is_longer:
             self._flush(self.size)
             self._flushed_to = self.size
 
@@ -132,7 +138,6 @@ class Part:
     def _reread(self, trusted_bytes: int, progress: Callable[[], None]) -> None:
         while self.size < trusted_bytes and self._count(trusted_bytes):
             progress()
-        os.ftruncate(self._descriptor, self.size)
         self.sync()
 
     def _copy(self, source: int, trusted_bytes: int, progress: Callable[[], None]) -> None:

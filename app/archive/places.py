@@ -62,10 +62,12 @@ class Places:
             descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_there = os.fstat(descriptor).st_nlink > 0
             except BlockingIOError:
-                os.close(descriptor)
-            else:
+                is_there = False
+            if is_there:
                 return descriptor
+            os.close(descriptor)
         return None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import requests
 
 from app.archive import headers
+from app.archive.media import read_piece
 from app.archive.resume import Resume
 from app.errors import TransferInterrupted
 
@@ -74,12 +75,14 @@ class Ranges:
         self._came[first] = 0
         with self._open_range(begin, end - 1) as response:
             self._check_answer(response, begin, total)
-            before = response.raw.read(first - begin, decode_content=False) if first else b""
+            before = read_piece(response, first - begin) if first else b""
             while not self._is_over and first + self._came[first] < end:
-                piece = response.raw.read(_PIECE_BYTES, decode_content=False)
+                place = first + self._came[first]
+                # Never a byte more: it could be anything, and nobody would write over it.
+                piece = read_piece(response, min(_PIECE_BYTES, end - place))
                 if not piece:
                     break
-                self._resume.part.write_at(first + self._came[first], piece)
+                self._resume.part.write_at(place, piece)
                 self._came[first] += len(piece)
         if first + self._came[first] != end:
             raise TransferInterrupted(f"a range ended after {self._came[first]:,} bytes")

@@ -26,6 +26,17 @@ class Resume:
         self.validator: str | None = None
         self.restarts = 0
         self._known = b""
+        self._anew: tuple[int | None, str | None] | None = None
+
+    @property
+    def expected(self) -> int | None:
+        """How many bytes the file has according to the answer that was begun last."""
+        return self._anew[0] if self._anew else self.total
+
+    @property
+    def is_anew(self) -> bool:
+        """Whether the first piece of the answer takes the place of what is stored."""
+        return self._anew is not None
 
     @property
     def is_short(self) -> bool:
@@ -46,17 +57,26 @@ class Resume:
 
         Raises TransferInterrupted, with the part emptied, when it is about another file.
         """
+        self._known, self._anew = b"", None
         if response.status_code == 416:
             self._unsatisfiable(response)
             return False
         if response.status_code == 206:
             self._continue(response)
         else:
-            self._start_again(response)
+            self._anew = headers.content_length(response), headers.strong_etag(response)
+            if not self.part.size:
+                self._start_again(*self._anew)
         return True
 
-    def beyond_known(self, piece: bytes) -> bytes:
-        """Take what is stored already off a piece; TransferInterrupted where it differs."""
+    def new_of(self, piece: bytes) -> bytes:
+        """What of a piece is not stored yet; TransferInterrupted where the rest differs.
+
+        The first piece of a whole file makes an end of what was stored of it before: not the
+        answer's headers, since it may turn out to be a page.
+        """
+        if self._anew:
+            self._start_again(*self._anew)
         known = self._known[: len(piece)]
         if not known:
             return piece
@@ -84,16 +104,14 @@ class Resume:
         self.total, self.validator = total, etag or self.validator
         self._known = self.part.tail(self._overlap)
 
-    def _start_again(self, response: requests.Response) -> None:
+    def _start_again(self, total: int | None, validator: str | None) -> None:
         if self.part.size:
             self._throw_away()
-        self._known = b""
-        self.total = headers.content_length(response)
-        self.validator = headers.strong_etag(response)
+        self.total, self.validator, self._anew = total, validator, None
 
     def _unsatisfiable(self, response: requests.Response) -> None:
         _, total = headers.content_range(response)
-        if total is None or total != self.part.size:
+        if total is None or total != self.part.size or self.total not in (None, total):
             self.restart("the media host says that the file ends before what is stored of it")
         self.total = total
 

@@ -74,10 +74,14 @@ class Archive:
         earlier = [each for each in found if each[1] < attempt]
         return min(earlier)[2] if earlier else None
 
-    def remove_parts(self, folder: str, *, ingest_id: int) -> None:
-        """Remove all part files of an ingest that has ended."""
+    def remove_parts(self, folder: str, *, ingest_id: int, attempt: int) -> None:
+        """Remove the part files of an ingest that has ended with this attempt.
+
+        Opened again in this very moment, a later attempt may have one of its own.
+        """
         for part in (self.root / folder).glob(f"*/.*.{ingest_id}-*.part"):
-            if re.search(rf"\.{ingest_id}-\d+\.part$", part.name):
+            found = re.search(rf"\.{ingest_id}-(\d+)\.part$", part.name)
+            if found and int(found[1]) <= attempt:
                 part.unlink(missing_ok=True)
 
     def publish(

@@ -12,23 +12,22 @@ write into, a clock, and callbacks. What happens to an answer:
                       tried again while bytes move, else TransferInterrupted
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import requests
 import urllib3
 
 from app.archive import headers
 from app.archive.checks import is_text
-from app.archive.links import check_link
-from app.archive.media import NOT_MEDIA, check_answer, open_link
+from app.archive.limits import Limits, Link
+from app.archive.media import NOT_MEDIA, check_answer, open_link, read_piece
 from app.archive.part import SYNC_BYTES, Part
 from app.archive.places import Places
 from app.archive.ranges import Ranges
-from app.archive.resume import Resume
+from app.archive.resume import COMPARED_BYTES, Resume
 from app.archive.speed import Speedometer
 from app.archive.watch import Watch
 from app.errors import (
@@ -42,44 +41,6 @@ from app.models.times import Clock
 
 LARGEST_PIECE_BYTES = 1024**2
 _SMALLEST_PIECE_BYTES = 16 * 1024
-_FRESH = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A temporary link; never stored, never shown."""
-
-    url: str = field(repr=False)
-    expires_at: datetime | None = None
-
-    def is_fresh(self, now: datetime) -> bool:
-        """Whether the link lives at least ten more minutes."""
-        return self.expires_at is None or self.expires_at - now > _FRESH
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a transfer may do: which hosts, how many bytes, how often without progress, how slowly.
-
-    A host that sends less than ``slowest_bytes_per_second`` over ``slow_seconds`` is hung up on;
-    after ``longest_seconds`` it is another file's turn. ``ranges`` parts are fetched at once of a
-    file of at least ``ranges_from_bytes``.
-    """
-
-    allowed_hosts: tuple[str, ...]
-    max_bytes: int
-    dead_links: int = 3
-    interruptions: int = 3
-    slow_seconds: float = 30
-    slowest_bytes_per_second: int = 32 * 1024
-    longest_seconds: float = 6 * 3600
-    ranges: int = 1
-    ranges_from_bytes: int = 256 * 1024**2
-
-    @property
-    def look_seconds(self) -> float:
-        """How often a transfer is looked at while it reads."""
-        return min(1.0, self.slow_seconds / 4)
 
 
 class Transfer:
@@ -116,8 +77,11 @@ class Transfer:
         self._speed = Speedometer(limits.slow_seconds)
         self._watch = Watch(self._look, every_seconds=limits.look_seconds)
         self._ranges: Ranges | None = None
+        self._may_split = limits.ranges > 1
         self._is_reading = False
-        self._space_known_to = part.size + SYNC_BYTES
+        self._space_known_at = -SYNC_BYTES
+        self._held, self._hosts = ExitStack(), set[str]()
+        self._turn = threading.Lock()
         self._began = time.monotonic()
 
     @property
@@ -131,40 +95,50 @@ class Transfer:
         return self._speed.bytes_per_second
 
     def run(self) -> None:
-        """Bring every byte; raises a TransferError or WorkerStopping if that cannot be now."""
+        """Bring every byte, and flush it; raises a TransferError or WorkerStopping if not now.
+
+        Whatever is raised, what has come is flushed.
+        """
+        with self._watch:
+            try:
+                self._bring()
+            finally:
+                self.part.sync()
+
+    def _bring(self) -> None:
         link: Link | None = None
         dead_links = interruptions = 0
         limits = self._limits
-        with self._watch:
-            while True:
-                before = self.part.size
-                if link is None or not link.is_fresh(self._clock()):
-                    link = self._fresh_link()
-                try:
-                    return self._read_answer(link)
-                except (LinkDead, TransferInterrupted) as error:
-                    if self.part.size > before:
-                        dead_links = interruptions = 0
-                    if isinstance(error, LinkDead):
-                        link, dead_links = None, dead_links + 1
-                    elif self.part.size <= before:
-                        interruptions += 1
-                    # A host that changes the file again and again moves bytes, but gets nowhere.
-                    if self.resume.restarts >= limits.interruptions:
-                        times = f"begun again {self.resume.restarts} times"
-                        raise TransferInterrupted(f"{times}, in the end because {error}") from None
-                    if dead_links >= limits.dead_links or interruptions >= limits.interruptions:
-                        raise
+        while True:
+            before = self.part.size
+            if link is None or not link.is_fresh(self._clock()):
+                link = self._fresh_link()
+            try:
+                return self._read_answer(link)
+            except (LinkDead, TransferInterrupted) as error:
+                got_further = self.part.size - before >= COMPARED_BYTES
+                if got_further:
+                    dead_links = interruptions = 0
+                if isinstance(error, LinkDead):
+                    link, dead_links = None, dead_links + 1
+                elif not got_further:
+                    interruptions += 1
+                # A host that changes the file again and again moves bytes, but gets nowhere.
+                if self.resume.restarts >= limits.interruptions:
+                    times = f"begun again {self.resume.restarts} times"
+                    raise TransferInterrupted(f"{times}, in the end because {error}") from None
+                if dead_links >= limits.dead_links or interruptions >= limits.interruptions:
+                    raise
 
     def _read_answer(self, link: Link) -> None:
-        host = check_link(link.url, self._limits.allowed_hosts).host
-        with self._place_at(host), self._translated():
+        with ExitStack() as self._held, self._translated():
+            self._hosts = set()
             with self._open(link, self.resume.wanted()) as response:
                 if not self.resume.begin(response):
                     return
-                if self.resume.total is not None:
-                    self._check_size(self.resume.total)
-                if not self._may_split(response):
+                if self.resume.expected is not None:
+                    self._check_size(self.resume.expected)
+                if not self._splits(response):
                     self._copy(response)
                     return
             self._copy_ranges(link)
@@ -174,8 +148,15 @@ class Transfer:
         total = self.resume.total
         return f"after {self.part.size:,} of {'?' if total is None else f'{total:,}'} bytes"
 
-    def _place_at(self, host: str) -> AbstractContextManager[None]:
-        return self._places.at(host, check=self._check_between) if self._places else nullcontext()
+    def _arrive(self, host: str) -> None:
+        """Take a place at a host, one for all requests of an answer; then bytes have to come."""
+        with self._turn:
+            if host in self._hosts:
+                return
+            if self._places is not None:
+                self._held.enter_context(self._places.at(host, check=self._check_between))
+            self._hosts.add(host)
+            self._expect_bytes()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -190,14 +171,23 @@ class Transfer:
             # Their texts hold the link, so only the kind of error is told.
             kind = type(error).__name__
             raise TransferInterrupted(f"the connection broke {self._where} ({kind})") from None
+        finally:
+            self._is_reading = False
         self._watch.check()
         if self.resume.is_short:
             raise TransferInterrupted(f"the media host ended the file {self._where}")
 
     @contextmanager
     def _open(self, link: Link, wanted: dict[str, str]) -> Iterator[requests.Response]:
-        response = open_link(self._session, link.url, wanted, self._limits.allowed_hosts)
-        with response, self._watch.over(response):
+        response = open_link(
+            self._session,
+            link.url,
+            wanted,
+            self._limits.allowed_hosts,
+            guard=self._watch.over,
+            arrive=self._arrive,
+        )
+        with response, self._watch.over(response.raw.shutdown):
             check_answer(response, self._clock())
             yield response
 
@@ -207,47 +197,39 @@ class Transfer:
                 f"the file has {total:,} bytes, "
                 f"TRANSFER_MAX_BYTES allows {self._limits.max_bytes:,}"
             )
-        self._check_space(total - self.part.size)
+        self._space_known_at = self.part.size
+        self._check_space(total - (0 if self.resume.is_anew else self.part.size))
 
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """While this lasts, bytes have to come."""
+    def _expect_bytes(self) -> None:
         self._speed.begin()
         self._is_reading = True
-        try:
-            yield
-        finally:
-            self._is_reading = False
 
     def _copy(self, response: requests.Response) -> None:
+        self._expect_bytes()
         amount = LARGEST_PIECE_BYTES // 16
-        with self._reading():
-            while True:
-                began = time.monotonic()
-                piece = response.raw.read(amount, decode_content=False)
-                self._keep(piece)
-                self._check_between()
-                if not piece:
-                    return
-                amount = _next_amount(amount, time.monotonic() - began)
+        while True:
+            began = time.monotonic()
+            piece = read_piece(response, amount)
+            self._keep(piece)
+            self._check_between()
+            if not piece:
+                return
+            amount = _next_amount(amount, time.monotonic() - began)
 
     def _keep(self, piece: bytes) -> None:
-        if not self.part.size and is_text(piece):
+        if (not self.part.size or self.resume.is_anew) and is_text(piece):
             raise LinkDead(NOT_MEDIA)
-        self.part.write(self.resume.beyond_known(piece))
+        if piece:
+            self.part.write(self.resume.new_of(piece))
         if self.part.size > self._limits.max_bytes:
             self._check_size(self.part.size)
 
-    def _check_room(self) -> None:
-        if self.part.size >= self._space_known_to:
-            self._space_known_to = self.part.size + SYNC_BYTES
-            self._check_space(0)
-
-    def _may_split(self, response: requests.Response) -> bool:
+    def _splits(self, response: requests.Response) -> bool:
         return (
-            self._limits.ranges > 1
-            and (self.resume.total or 0) >= self._limits.ranges_from_bytes
+            self._may_split
+            and (self.resume.expected or 0) >= self._limits.ranges_from_bytes
             and self.resume.validator is not None
+            and not self.resume.is_anew
             and headers.accepts_ranges(response)
         )
 
@@ -255,12 +237,20 @@ class Transfer:
         def open_range(first: int, last: int) -> AbstractContextManager[requests.Response]:
             return self._open(link, self.resume.range_from(first, last))
 
-        with self._reading():
-            self._ranges = ranges = Ranges(self.resume, open_range, check=self._check_between)
-            try:
-                ranges.run(at_once=self._limits.ranges, hang_up=self._watch.hang_up)
-            finally:
-                self._ranges = None
+        self._expect_bytes()
+        before = self.part.size
+        self._ranges = ranges = Ranges(self.resume, open_range, check=self._check_between)
+        try:
+            ranges.run(at_once=self._limits.ranges, hang_up=self._watch.hang_up)
+        finally:
+            self._ranges = None
+            # A host that does not give them as they are wanted gives one stream.
+            self._may_split = self.part.size > before
+
+    def _check_room(self) -> None:
+        if not 0 <= self.part.size - self._space_known_at < SYNC_BYTES:
+            self._space_known_at = self.part.size
+            self._check_space(0)
 
     def _check_between(self) -> None:
         if self._stopping():
@@ -269,10 +259,9 @@ class Transfer:
         self._check_room()
 
     def _look(self) -> None:
-        """Once a second, from the watch's thread."""
+        """Once a second, from the watch's thread; what may take long comes last."""
         now = time.monotonic()
         self._speed.note(self.received, now)
-        self._progress(self)
         if self._stopping():
             raise _stopped()
         if now - self._began > self._limits.longest_seconds:
@@ -280,6 +269,7 @@ class Transfer:
             raise TransferOverdue(f"not finished after {hours:.0f} hours; it goes on later")
         if self._is_reading and self._is_slow():
             raise TransferInterrupted("the media host sends too slowly")
+        self._progress(self)
 
     def _is_slow(self) -> bool:
         speed = self._speed.bytes_per_second or 0

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
-import requests
+HangUp = Callable[[], None]
+"""Ends a connection from another thread than the one that waits for it."""
 
 
 class Watch:
@@ -22,7 +23,7 @@ class Watch:
         self._every_seconds = every_seconds
         self._over = threading.Event()
         self._turn = threading.Lock()
-        self._open: list[requests.Response] = []
+        self._open: list[HangUp] = []
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._watch, name="transfer-watch", daemon=True)
 
@@ -40,16 +41,19 @@ class Watch:
         self._thread.join()
 
     @contextmanager
-    def over(self, response: requests.Response) -> Iterator[None]:
-        """Hang up on this answer when a look finds that it must end; raises what it found."""
+    def over(self, hang_up: HangUp) -> Iterator[None]:
+        """Hang up in this way when a look finds, meanwhile, that the transfer must end.
+
+        Raises what the last look found, if nobody has been told yet.
+        """
         with self._turn:
-            self._open.append(response)
+            self._open.append(hang_up)
         try:
             self.check()
             yield
         finally:
             with self._turn:
-                self._open.remove(response)
+                self._open.remove(hang_up)
 
     def check(self) -> None:
         """Raise what the last look found; once, so that the transfer may try again."""
@@ -61,10 +65,10 @@ class Watch:
             raise error
 
     def hang_up(self) -> None:
-        """Hang up on every answer that is still being read."""
+        """Hang up on everything that is still being waited for."""
         with self._turn:
-            for response in self._open:
-                _hang_up(response)
+            for each in self._open:
+                _hang_up(each)
 
     def _watch(self) -> None:
         while not self._over.wait(self._every_seconds):
@@ -76,9 +80,9 @@ class Watch:
                 self.hang_up()
 
 
-def _hang_up(response: requests.Response) -> None:
+def _hang_up(hang_up: HangUp) -> None:
     try:
-        response.raw.shutdown()
+        hang_up()
     except (OSError, RuntimeError, ValueError):
         # The connection ended by itself in this very moment.
         return

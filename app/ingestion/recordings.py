@@ -1,7 +1,7 @@
 """The recordings of a meeting: the list, then for each its JSON, its video, its audio."""
 
+from app.archive.limits import Link
 from app.archive.paths import recording_path, safe_id
-from app.archive.transfer import Link
 from app.db.ingests import heartbeat
 from app.db.meetings import ensure_meeting
 from app.errors import LinkDead

@@ -43,7 +43,8 @@ def decide(what: NothingYet | IngestError, ingest: Ingest, pace: Pace, now: date
 
     Not ready is no error: it becomes absent only when the patience of the row is over and
     this is at least the second look. Errors that may pass are tried until then, at least
-    five times; a full or broken disk, a refused token and a spent budget wait as long as it takes.
+    five times, an attempt that got further not counted; a full or broken disk, a refused token, a
+    spent budget and a busy host wait as long as it takes.
     """
     match what:
         case NothingYet(reason):
@@ -99,12 +100,18 @@ def _nothing_yet(reason: Reason, ingest: Ingest, pace: Pace, now: datetime) -> O
 
 def _error(error: IngestError, ingest: Ingest, pace: Pace, now: datetime) -> Outcome:
     out_of_patience = now >= ingest.patience_until and ingest.tries + 1 >= _FEWEST_TRIES
-    if not error.retryable or out_of_patience:
+    if not error.retryable or (out_of_patience and not error.got_further):
         return Failed(error.code, str(error))
     seconds = delay_seconds(ingest.tries, pace)
     if isinstance(error, MediaBusy) and error.retry_after_seconds is not None:
         seconds = max(seconds, error.retry_after_seconds)
-    return Wait(_in(seconds, now), Reason.RETRYING, error_code=error.code, error=str(error))
+    return Wait(
+        _in(seconds, now),
+        Reason.RETRYING,
+        error_code=error.code,
+        error=str(error),
+        counts=not error.got_further,
+    )
 
 
 def _paused(error: IngestError, reason: Reason, until: datetime) -> Wait:

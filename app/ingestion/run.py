@@ -98,7 +98,8 @@ def _end(work: Work, outcome: Outcome) -> None:
         completed = settle_completeness(session, work.meeting_row_id, now=now)
         folder = session.get_one(Meeting, work.meeting_row_id).folder
     if folder and not isinstance(outcome, Wait):
-        work.bench.archive.remove_parts(folder, ingest_id=work.lease.ingest_id)
+        ids = {"ingest_id": work.lease.ingest_id, "attempt": work.lease.attempt}
+        work.bench.archive.remove_parts(folder, **ids)
     refresh_manifest(work.bench, work.meeting_row_id)
     _log(outcome)
     if completed:

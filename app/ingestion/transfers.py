@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import structlog
 
 from app.archive.checks import Checked
+from app.archive.limits import Link
 from app.archive.part import Part
 from app.archive.paths import versioned
 from app.archive.store import Stored
-from app.archive.transfer import Link, Transfer
+from app.archive.transfer import Transfer
 from app.errors import (
     DatabaseUnavailable,
     IngestError,
@@ -84,14 +85,12 @@ def _run(work: Work, kind: Kind, transfer: Transfer) -> None:
     work.tell(**_progress(kind, transfer))
     try:
         transfer.run()
-    except IngestError:
+    except IngestError as error:
         # The next attempt goes on from here, not from the last flush.
-        transfer.part.sync()
-        if transfer.part.size - before >= _WORTH_BYTES and not transfer.resume.restarts:
-            work.forget_tries()
+        came = transfer.part.size - before
+        error.got_further = came >= _WORTH_BYTES and not transfer.resume.restarts
         work.tell(**_progress(kind, transfer))
         raise
-    transfer.part.sync()
 
 
 def _publish(
@@ -100,7 +99,7 @@ def _publish(
     part = transfer.part
 
     def believe(checked: Checked) -> None:
-        _doubt(work, transfer, checked, listed)
+        _doubt(work, kind, transfer, checked, listed)
         # Whoever finds the file in its place without a row knows by this that it is the one.
         work.tell(publishing_sha256=part.sha256, **_progress(kind, transfer))
 
@@ -114,7 +113,7 @@ def _publish(
         raise
 
 
-def _doubt(work: Work, transfer: Transfer, checked: Checked, listed: Listed) -> None:
+def _doubt(work: Work, kind: Kind, transfer: Transfer, checked: Checked, listed: Listed) -> None:
     """Refuse a file that is shorter than Webex lists, where nothing proves that it is whole.
 
     Without a length a lost connection looks like the end. With one, a second link must tell
@@ -126,7 +125,8 @@ def _doubt(work: Work, transfer: Transfer, checked: Checked, listed: Listed) -> 
     if transfer.resume.total is None:
         transfer.part.restart()
         raise TransferInterrupted(f"{came}, and the media host told no length")
-    if work.ingest.error_code != ShorterThanListed.code:
+    # The row tells how the attempt before ended, and at which of the files it was.
+    if (work.ingest.error_code, work.ingest.stage) != (ShorterThanListed.code, kind):
         raise ShorterThanListed(f"{came}; asking once more with a new link")
 
 

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 
 from requests import Session
 
+from app.archive.limits import Limits
 from app.archive.places import Places
 from app.archive.store import Archive
-from app.archive.transfer import Limits
 from app.db.engine import Database
 from app.db.ingests import Lease, heartbeat
 from app.errors import WorkerStopping
@@ -96,8 +96,3 @@ class Work:
         self._beaten_at = time.monotonic()
         with self.bench.database.transaction() as session:
             heartbeat(session, self.lease, now=self.bench.clock(), **progress)
-
-    def forget_tries(self) -> None:
-        """Count errors anew, since the work has got further; raises LeaseLost."""
-        self.ingest.tries = 0
-        self.tell(tries=0)

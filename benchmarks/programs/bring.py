@@ -13,9 +13,10 @@ from pathlib import Path
 import click
 import requests
 
+from app.archive.limits import Limits, Link
 from app.archive.media import media_session
 from app.archive.store import Archive
-from app.archive.transfer import Limits, Link, Transfer
+from app.archive.transfer import Transfer
 from app.errors import MediaBroken, MediaBusy, TransferError
 from app.models.times import parse_time, utc_now
 from app.models.words import Kind

@@ -6,10 +6,12 @@ from urllib.parse import urlsplit
 import click
 import requests
 
+from app.archive.limits import Limits, Link
+from app.archive.media import media_session
 from app.archive.part import Part
 from app.archive.places import Places
 from app.archive.store import Archive
-from app.archive.transfer import Limits, Link, Transfer, media_session
+from app.archive.transfer import Transfer
 from app.models.times import utc_now
 from app.models.words import Kind
 from benchmarks.programs.bare import BarePart

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 import requests
 
+from app.archive.limits import Limits
+from app.archive.media import media_session
 from app.archive.places import Places
-from app.archive.transfer import Limits, media_session
 from benchmarks.programs.ours import bring_bare, bring_whole, origin
 from benchmarks.programs.telling import loop_told
 

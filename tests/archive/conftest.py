@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from app.archive.limits import Limits, Link
 from app.archive.media import media_session
 from app.archive.part import Part
-from app.archive.transfer import Limits, Link, Transfer
+from app.archive.transfer import Transfer
 from app.webex import resources
 from app.webex.client import WebexClient
 from simulator import Simulator

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from app.archive.limits import Link
 from app.archive.links import Destination
 from app.archive.media import ask_media, media_session
 from app.archive.resume import COMPARED_BYTES
-from app.archive.transfer import Link
 from app.errors import (
     IngestError,
     LinkDead,

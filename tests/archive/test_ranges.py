@@ -107,7 +107,25 @@ def test_what_counts_is_the_unbroken_beginning(large: Recorded, make_fetch: Make
 
     assert fetch.part.size in (0, SEGMENT_BYTES, 2 * SEGMENT_BYTES)
     assert fetch.transfer.received == fetch.part.size
+    assert fetch.part.path.stat().st_size == fetch.part.size
+
+    again = fetch_in_ranges(
+        large, make_fetch, total=BYTES, validator=fetch.transfer.resume.validator
+    )
+    again.part.take_over(fetch.part.path, fetch.part.size)
+    assert is_right(again.run(), again, large)
+
+
+@pytest.mark.parametrize("media", [{"ignore_range": True}, {"etag": "missing"}])
+def test_a_host_that_gives_no_ranges_after_all_gives_one_stream(
+    large: Recorded, make_fetch: MakeFetch, media: dict[str, object]
+) -> None:
+    large.simulator.control.add_fault(origin="media", skip=1, times=3, media=media)
+    fetch = fetch_in_ranges(large, make_fetch)
+
     assert is_right(fetch.run(), fetch, large)
+    assert len(large.asked()) == 5
+    assert fetch.part.path.stat().st_size == BYTES
 
 
 @pytest.mark.parametrize("error", [WorkerStopping, LeaseLost])

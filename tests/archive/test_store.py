@@ -286,15 +286,25 @@ def test_the_parts_of_an_ended_ingest_are_removed_and_no_others(archive: Archive
             with archive.part(FOLDER, path, ingest_id=ingest_id, attempt=2):
                 pass
 
-    archive.remove_parts(FOLDER, ingest_id=7)
+    archive.remove_parts(FOLDER, ingest_id=7, attempt=2)
 
     left = files(archive)
     assert len(left) == 6
     assert not [name for name in left if name.endswith(".7-2.part")]
 
 
+def test_the_part_of_a_later_attempt_is_left_alone(archive: Archive) -> None:
+    for attempt in (1, 2, 3):
+        with open_part(archive, attempt=attempt):
+            pass
+
+    archive.remove_parts(FOLDER, ingest_id=7, attempt=2)
+
+    assert files(archive) == [".r1.mp4.7-3.part"]
+
+
 def test_removing_parts_where_nothing_is_harms_nothing(archive: Archive) -> None:
-    archive.remove_parts(FOLDER, ingest_id=7)
+    archive.remove_parts(FOLDER, ingest_id=7, attempt=2)
 
 
 def test_a_whole_part_gets_its_name(archive: Archive) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from app.archive.limits import Link
 from app.archive.part import Part
 from app.archive.resume import COMPARED_BYTES
 from app.archive.store import Archive
-from app.archive.transfer import LARGEST_PIECE_BYTES, Link, Transfer
+from app.archive.transfer import LARGEST_PIECE_BYTES, Transfer
 from app.errors import (
     DiskFull,
     LeaseLost,

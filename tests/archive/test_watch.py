@@ -85,7 +85,7 @@ def test_looks_go_on_while_nothing_comes(
 ) -> None:
     looks.act = lambda: host.stopping.set() if looks.count == 5 else None
 
-    with watch.over(response):
+    with watch.over(response.raw.shutdown):
         body = read(response)
 
     assert body == b"abc"
@@ -97,7 +97,7 @@ def test_a_look_that_raises_ends_a_blocked_read_and_check_says_why(
 ) -> None:
     error = TransferOverdue("it is another file's turn")
 
-    with watch.over(response):
+    with watch.over(response.raw.shutdown):
         assert response.raw.read(3) == b"abc"
         looks.error = error
         ended = response.raw.read(3)
@@ -113,7 +113,7 @@ def test_a_promised_body_that_is_hung_up_on_breaks_off(
 ) -> None:
     host.answers = [Answer(body=b"abcdef", piece_bytes=3, pause_seconds=60)]
 
-    with closing(ask()) as response, watch.over(response):
+    with closing(ask()) as response, watch.over(response.raw.shutdown):
         looks.error = TransferOverdue("it is another file's turn")
         with pytest.raises(ProtocolError):
             read(response)
@@ -143,14 +143,19 @@ def test_an_error_from_before_an_answer_is_watched_is_raised_at_once(
     looks.error = TransferOverdue("it is another file's turn")
     looks.await_two()
 
-    with pytest.raises(TransferOverdue), watch.over(response):
+    with pytest.raises(TransferOverdue), watch.over(response.raw.shutdown):
         pytest.fail("the answer is being read")
 
 
 def test_hanging_up_ends_every_blocked_read(
     looks: Looks, watch: Watch, ask: Callable[[], requests.Response]
 ) -> None:
-    with closing(ask()) as one, closing(ask()) as other, watch.over(one), watch.over(other):
+    with (
+        closing(ask()) as one,
+        closing(ask()) as other,
+        watch.over(one.raw.shutdown),
+        watch.over(other.raw.shutdown),
+    ):
         looks.act = watch.hang_up
 
         bodies = [read(one)[:3], read(other)[:3]]
@@ -162,7 +167,7 @@ def test_hanging_up_ends_every_blocked_read(
 def test_an_answer_that_is_watched_no_more_is_not_hung_up_on(
     host: Host, watch: Watch, response: requests.Response
 ) -> None:
-    with watch.over(response):
+    with watch.over(response.raw.shutdown):
         pass
 
     watch.hang_up()
@@ -176,7 +181,7 @@ def test_hanging_up_on_an_answer_that_has_ended_harms_nothing(
 ) -> None:
     host.stopping.set()
 
-    with watch.over(response):
+    with watch.over(response.raw.shutdown):
         body = read(response)
         response.close()
         watch.hang_up()
