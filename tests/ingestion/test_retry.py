@@ -21,6 +21,7 @@ from app.errors import (
     NoFolderYet,
     NotFound,
     RateLimited,
+    ShorterThanListed,
     TokenRefused,
     TooLarge,
     TransferInterrupted,
@@ -143,6 +144,25 @@ def test_what_is_no_fault_of_the_work_never_ends_it_and_never_counts(
 
     assert isinstance(outcome, Wait)
     assert (outcome.reason, outcome.counts, outcome.looked) == (reason, False, False)
+
+
+@given(left=seconds_left, tries=counts)
+def test_an_attempt_that_got_further_neither_counts_nor_ends_anything(
+    left: float, tries: int
+) -> None:
+    error = MediaBusy("503")
+    error.got_further = True
+
+    outcome = decide(error, row(left=left, tries=tries), PACE, NOW)
+
+    assert isinstance(outcome, Wait)
+    assert (outcome.counts, outcome.error_code) == (False, "media_busy")
+
+
+def test_a_second_link_is_asked_before_fewer_bytes_are_believed_however_late_it_is() -> None:
+    outcome = decide(ShorterThanListed("less than listed"), row(left=-9, tries=40), PACE, NOW)
+
+    assert isinstance(outcome, Wait)
 
 
 def test_what_webex_will_not_give_is_absent() -> None:
