@@ -22,6 +22,7 @@ from app.logs import configure_logs
 from app.models.times import utc_now
 from tests.archive.conftest import MakeFetch
 from tests.webex.host import Answer, Host
+from tests.webex.tls import Authority, ConnectProxy
 
 
 def wait() -> None:
@@ -111,6 +112,31 @@ def test_a_host_that_gives_no_headers_is_hung_up_on(make_fetch: MakeFetch, name:
 
         with pytest.raises(TransferInterrupted, match="slowly"):
             fetch.run()
+
+
+@pytest.mark.parametrize("through_proxy", [False, True])
+def test_a_body_that_drips_over_tls_can_be_ended_and_gone_on_with(
+    make_fetch: MakeFetch,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    through_proxy: bool,
+) -> None:
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
+    slow = Answer(200, TAG, MEDIA, piece_bytes=HALF, pause_seconds=20)
+    with (
+        Host(slow, rest(AGAIN), tls=authority.server_context("media.example.com")) as host,
+        ConnectProxy(host.port) as proxy,
+    ):
+        link, allowed = f"{host.url}/x", (host.url,)
+        if through_proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+            link, allowed = "https://media.example.com/x", (".example.com",)
+        fetch = make_fetch(
+            link, allowed=allowed, slow_seconds=0.3, slowest_bytes_per_second=10**9
+        )
+
+        assert fetch.run() == MEDIA
 
 
 @pytest.mark.parametrize("size", [b"-5", b"zz", b"7fffffffffffffffffff"])
