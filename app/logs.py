@@ -25,6 +25,17 @@ _SECRET_TEXT = (
 )
 
 
+_TALKATIVE = {
+    "alembic": logging.WARNING,
+    "kombu": logging.WARNING,
+    "amqp": logging.WARNING,
+    "celery.beat": logging.WARNING,
+    "celery.worker.strategy": logging.WARNING,
+    # It warns about headers that it cannot read, and tells the whole address: a ticket is in it.
+    "urllib3": logging.ERROR,
+}
+
+
 def configure_logs(*, log_format: str | None, secrets: Iterable[str]) -> None:
     """Send every log line of the process to standard error, ours and the libraries' alike.
 
@@ -61,16 +72,8 @@ def configure_logs(*, log_format: str | None, secrets: Iterable[str]) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for talkative in (
-        "alembic",
-        "kombu",
-        "amqp",
-        "celery.beat",
-        "celery.worker.strategy",
-    ):
-        logging.getLogger(talkative).setLevel(logging.WARNING)
-    # It warns about headers that it cannot read, and tells the whole address: a ticket is in it.
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    for name, level in _TALKATIVE.items():
+        logging.getLogger(name).setLevel(level)
 
 
 class SecretRemover:

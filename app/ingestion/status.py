@@ -136,17 +136,13 @@ def _meeting_counts(session: Session) -> MeetingCounts:
 
 def _transfers(progress: figures.Progress) -> Transfers:
     total = None if progress.without_total else progress.bytes_total
-    remaining = _remaining_seconds(progress.bytes_done, total, progress.bytes_per_second)
-    if remaining is not None:
-        # All of them together take at least as long as the slowest one.
-        remaining = max(remaining, math.ceil(progress.longest_seconds or 0))
     return Transfers(
         running=progress.running,
         silent=progress.silent,
         bytes_done=progress.bytes_done,
         bytes_total=total,
         bytes_per_second=progress.bytes_per_second,
-        remaining_seconds=remaining,
+        remaining_seconds=progress.remaining_seconds,
     )
 
 

@@ -132,9 +132,7 @@ def test_a_body_that_drips_over_tls_can_be_ended_and_gone_on_with(
         if through_proxy:
             monkeypatch.setenv("HTTPS_PROXY", proxy.url)
             link, allowed = "https://media.example.com/x", (".example.com",)
-        fetch = make_fetch(
-            link, allowed=allowed, slow_seconds=0.3, slowest_bytes_per_second=10**9
-        )
+        fetch = make_fetch(link, allowed=allowed, slow_seconds=0.3, slowest_bytes_per_second=10**9)
 
         assert fetch.run() == MEDIA
 
