@@ -46,9 +46,9 @@ class Stage:
         self._move_to(MORNING)
 
     def hold_meeting(self, **order: Any) -> dict[str, Any]:
-        """Hold a meeting of half an hour that ends now."""
+        """Hold a meeting of five minutes that ends now."""
         times = {
-            "start": _text(self.now - timedelta(minutes=30)),
+            "start": _text(self.now - timedelta(minutes=5)),
             "end": _text(self.now),
         }
         return self.control.hold_meeting(**{**times, **order})
@@ -144,7 +144,10 @@ class Stage:
             ]
 
     def _next_moment(self, end: datetime) -> datetime | None:
-        """The next time something is due, but never more than a minute from now."""
+        """The next time something is due, but never far from now: the simulator has a clock too.
+
+        Its own moments are soon after a meeting's end; of the days after that an hour is enough.
+        """
         with self.bench.database.reading() as session:
             due = session.scalar(
                 select(func.min(col(Ingest.next_attempt_at))).where(
@@ -157,7 +160,8 @@ class Stage:
                 )
             )
         times = [time for time in (due, event) if time is not None and time > self.now]
-        moment = min([*times, self.now + timedelta(minutes=10)])
+        far = timedelta(minutes=10 if self.now - MORNING < timedelta(hours=4) else 60)
+        moment = min([*times, self.now + far])
         return moment if moment < end else None
 
     def _move_to(self, moment: datetime) -> None:
