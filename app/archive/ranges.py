@@ -41,7 +41,10 @@ class Ranges:
     @property
     def ahead(self) -> int:
         """How many bytes have come that do not count yet."""
-        return sum(tuple(self._came.values()))
+        counted = self._resume.part.size
+        return sum(
+            max(0, first + came - max(first, counted)) for first, came in tuple(self._came.items())
+        )
 
     def run(self, *, at_once: int, hang_up: Callable[[], None]) -> None:
         """Bring all the rest; raises what the first segment to fail raised."""
@@ -65,8 +68,9 @@ class Ranges:
         part = self._resume.part
         if part.tail(len(segment.before)) != segment.before:
             self._resume.restart("the media host answered a range with bytes of another place")
-        self._came.pop(part.size)
+        first = part.size
         part.extend(segment.end)
+        del self._came[first]
 
     def _fetch(self, first: int, total: int) -> "_Segment":
         """Write one segment into its place."""
