@@ -6,13 +6,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from app.archive.limits import Limits, Link
-from app.archive.media import media_session
+from app.archive.media import media_session, open_link, read_piece
 from app.archive.part import Part
 from app.archive.places import Places
 from app.archive.resume import COMPARED_BYTES
@@ -246,3 +247,23 @@ def test_no_library_logs_a_link(make_fetch: MakeFetch, capsys: pytest.CaptureFix
         root.handlers[:], root.level = before, level
 
     assert "S1GNATURE" not in capsys.readouterr().err
+
+
+def test_what_is_read_after_hanging_up_over_tls_is_still_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
+    with (
+        Host(Answer(200, TAG, MEDIA), tls=authority.server_context()) as host,
+        media_session() as session,
+        open_link(session, f"{host.url}/x", {}, (host.url,)) as response,
+    ):
+        came = read_piece(response, 1000)
+        response.raw.shutdown()
+        with suppress(TransferInterrupted, urllib3.exceptions.HTTPError):
+            while piece := read_piece(response, 5000):
+                came += piece
+
+    assert len(came) > 1000
+    assert MEDIA.startswith(came)

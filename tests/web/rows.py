@@ -17,6 +17,13 @@ from app.models.words import CORE_RESOURCES, Kind, Priority, Reason, Resource, S
 
 SHA256 = "0123456789abcdef" * 4
 
+UNTOLD = [
+    {"bytes_done": 5, "bytes_per_second": 7},
+    {"bytes_done": 5, "bytes_total": 9},
+    {"bytes_done": 5, "bytes_total": 9, "bytes_per_second": 0},
+]
+"""Progress of which nobody knows how long it will take: no length, no speed, standing still."""
+
 
 class Rows:
     """Makes rows in one database, at one time."""

@@ -13,7 +13,7 @@ from app.models.outcomes import Wait
 from app.models.words import Kind, Reason, Resource
 from tests.processes import free_port
 from tests.web.conftest import LEASE_SECONDS, NOON, MakeClient
-from tests.web.rows import Rows
+from tests.web.rows import UNTOLD, Rows
 
 LONG_AGO = NOON - timedelta(hours=1)
 
@@ -104,15 +104,7 @@ def test_the_remaining_time_is_that_of_the_overview_with_its_slowest_transfer(
     assert samples(client)[("running_remaining_seconds",)] == transfers.remaining_seconds == 34
 
 
-@pytest.mark.parametrize(
-    "progress",
-    [
-        {"bytes_done": 5, "bytes_per_second": 7},
-        {"bytes_done": 5, "bytes_total": 9},
-        {"bytes_done": 5, "bytes_total": 9, "bytes_per_second": 0},
-    ],
-    ids=["no length", "no speed", "standing still"],
-)
+@pytest.mark.parametrize("progress", UNTOLD, ids=str)
 def test_a_remaining_time_that_nobody_knows_has_no_sample(
     client: FlaskClient, rows: Rows, progress: dict[str, int]
 ) -> None:

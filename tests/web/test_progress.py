@@ -12,7 +12,7 @@ from app.models.outcomes import Done, Wait
 from app.models.status import IngestStatus, Transfers
 from app.models.words import Reason, Resource, State
 from tests.web.conftest import LEASE_SECONDS, NOON
-from tests.web.rows import Rows
+from tests.web.rows import UNTOLD, Rows
 
 MIB = 1024**2
 GIB = 1024**3
@@ -37,15 +37,7 @@ def test_a_running_transfer_has_a_speed_and_a_remaining_time(
     assert told["silent_seconds"] is None
 
 
-@pytest.mark.parametrize(
-    "progress",
-    [
-        {"bytes_done": 5, "bytes_per_second": 7},
-        {"bytes_done": 5, "bytes_total": 9},
-        {"bytes_done": 5, "bytes_total": 9, "bytes_per_second": 0},
-    ],
-    ids=["no length", "no speed", "standing still"],
-)
+@pytest.mark.parametrize("progress", UNTOLD, ids=str)
 def test_a_remaining_time_that_nobody_knows_is_none(
     rows: Rows, database: Database, recording: int, progress: dict[str, int]
 ) -> None:
