@@ -1,6 +1,7 @@
 """The benchmarks run to their end with tiny sizes; how fast anything is decides nothing here."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -146,3 +147,12 @@ def run(name: str, folder: Path, *options: str) -> tuple[str, dict[str, Any]]:
     texts = [place.read_text() for place in results.iterdir()]
     assert not any(str(folder) in text or "127.0.0.1" in text for text in texts)
     return done.stdout, json.loads((results / f"{name}.json").read_text())
+
+
+def test_every_ratio_in_the_readme_stands_in_the_results() -> None:
+    told = (ROOT / "benchmarks" / "README.md").read_text().partition("## The last run")[2]
+    results = [path.read_text() for path in (ROOT / "benchmarks" / "results").glob("*.md")]
+
+    ratios = re.findall(r"\d+\.\d\d", told)
+    assert ratios
+    assert [each for each in ratios if not any(each in result for result in results)] == []

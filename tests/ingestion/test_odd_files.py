@@ -2,10 +2,12 @@
 
 import dataclasses
 import threading
+import time
 from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import event
 
 from app.archive.places import Places
 from app.ingestion.run import run_ingest
@@ -247,3 +249,27 @@ def prepare(stage: Stage, meeting_id: str) -> None:
         if not ingest.resource_id:
             assert ingest.id is not None
             run_ingest(stage.bench, ingest.id)
+
+
+def test_a_large_file_writes_its_row_once_a_second_and_not_once_a_piece(
+    sqlite_stage: Stage,
+) -> None:
+    stage = sqlite_stage
+    meeting_id, [recording_id] = hold(stage, {"bytes": 100_000_000, "audio": False})
+    prepare(stage, meeting_id)
+    ingest = row(stage, meeting_id, recording_id)
+    assert ingest.id is not None
+    written: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("UPDATE ingest") and "bytes_done" in statement:
+            written.append(statement)
+
+    event.listen(stage.bench.database.engine, "before_cursor_execute", note)
+    began = time.monotonic()
+    run_ingest(stage.bench, ingest.id)
+    seconds = time.monotonic() - began
+
+    assert row(stage, meeting_id, recording_id).state == State.DONE
+    # One to begin with, one before the file gets its name, and those of the watch.
+    assert 2 <= len(written) <= 2 + seconds
