@@ -9,6 +9,7 @@ from sqlalchemy import case, func, select, tuple_
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from app.models.status import seconds_left
 from app.models.tables import File, Ingest, Meeting, Snippet, WebhookEvent
 from app.models.words import State
 
@@ -41,9 +42,9 @@ class Progress:
     @property
     def remaining_seconds(self) -> int | None:
         """What is left of all of them; None unless it is known of every one."""
-        if self.without_total or not self.bytes_total or not self.bytes_per_second:
+        together = seconds_left(self.bytes_done, self.bytes_total, self.bytes_per_second)
+        if self.without_total or together is None:
             return None
-        together = max(0, self.bytes_total - self.bytes_done) / self.bytes_per_second
         # All of them together take at least as long as the slowest one.
         return math.ceil(max(together, self.longest_seconds or 0))
 

@@ -28,6 +28,7 @@ from app.models.status import (
     Overview,
     ParticipantStatus,
     Transfers,
+    seconds_left,
 )
 from app.models.tables import File, Ingest, Meeting, Participant
 from app.models.words import State
@@ -146,14 +147,6 @@ def _transfers(progress: figures.Progress) -> Transfers:
     )
 
 
-def _remaining_seconds(
-    bytes_done: int, bytes_total: int | None, bytes_per_second: int | None
-) -> int | None:
-    if not bytes_total or not bytes_per_second:
-        return None
-    return math.ceil(max(0, bytes_total - bytes_done) / bytes_per_second)
-
-
 def _ingest_status(ingest: Ingest, *, now: datetime, lease_seconds: float) -> IngestStatus:
     running, beat = ingest.state == State.RUNNING, ingest.heartbeat_at
     age = seconds_since(beat, now) if running and beat else 0.0
@@ -161,10 +154,10 @@ def _ingest_status(ingest: Ingest, *, now: datetime, lease_seconds: float) -> In
     whole = ingest.bytes_total is not None and ingest.bytes_done >= ingest.bytes_total
     # What a worker said before the end, or before it fell silent, is no speed any more.
     speed = ingest.bytes_per_second if running and silent is None and not whole else None
-    remaining = _remaining_seconds(ingest.bytes_done, ingest.bytes_total, speed)
+    left = seconds_left(ingest.bytes_done, ingest.bytes_total, speed)
     told = {
         "bytes_per_second": speed,
-        "remaining_seconds": remaining,
+        "remaining_seconds": None if left is None else math.ceil(left),
         "silent_seconds": silent,
     }
     return IngestStatus.model_validate(ingest.model_dump() | told)

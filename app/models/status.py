@@ -49,6 +49,15 @@ class MeetingCounts(Told):
     failed: int
 
 
+def seconds_left(
+    bytes_done: int, bytes_total: int | None, bytes_per_second: int | None
+) -> float | None:
+    """How long bytes will still come; None while size or speed is not known."""
+    if not bytes_total or not bytes_per_second:
+        return None
+    return max(0, bytes_total - bytes_done) / bytes_per_second
+
+
 class Transfers(Told):
     """All running transfers together; ``silent`` ones, not heard of for a lease, are left out.
 
