@@ -5,7 +5,6 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -22,6 +21,7 @@ from simulator.client import ControlClient
 LONGEST_SECONDS = 90
 _LOOK_SECONDS = 0.02
 _COUNTED_SECONDS = 3
+_COUNT_AGAIN_SECONDS = 0.1
 _TOKEN = "simulator-token"  # noqa: S105 -- the simulator's own, documented
 _PACE_BYTES_PER_SECOND = 32 * 1024**2
 _LONGEST_PACED_SECONDS = 8.0
@@ -117,7 +117,7 @@ def _run(argv: Sequence[str], is_enough: Callable[[], bool]) -> int:
         deadline = time.monotonic() + LONGEST_SECONDS
         try:
             while process.poll() is None and time.monotonic() < deadline and not is_enough():
-                _pause()
+                time.sleep(_LOOK_SECONDS)
         finally:
             end_group(process.pid)
     return process.returncode
@@ -128,7 +128,7 @@ def _served(faulty: Faulty, recording_id: str) -> int:
     deadline = time.monotonic() + _COUNTED_SECONDS
     before, now = -1, faulty.served_bytes(recording_id)
     while now != before and time.monotonic() < deadline:
-        threading.Event().wait(0.1)
+        time.sleep(_COUNT_AGAIN_SECONDS)
         before, now = now, faulty.served_bytes(recording_id)
     return now
 
@@ -138,7 +138,3 @@ def _sha256(place: Path) -> str:
         return ""
     with place.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _pause() -> None:
-    threading.Event().wait(_LOOK_SECONDS)

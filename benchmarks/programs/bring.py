@@ -104,7 +104,6 @@ def _run(kept: KeptRow, transfer: Transfer) -> None:
     try:
         transfer.run()
     finally:
-        transfer.part.sync()
         _tell(kept, transfer)
 
 

@@ -18,7 +18,7 @@ from app.archive.part import Part
 from app.archive.places import Places
 from app.archive.resume import COMPARED_BYTES
 from app.archive.transfer import Transfer
-from app.errors import LeaseLost, TransferInterrupted, WorkerStopping
+from app.errors import HostBusy, LeaseLost, TransferInterrupted, WorkerStopping
 from app.logs import configure_logs
 from app.models.times import utc_now
 from tests.archive.conftest import MakeFetch
@@ -214,7 +214,7 @@ def test_a_place_is_taken_where_a_redirect_leads(tmp_path: Path) -> None:
 
             def note(_bytes: int) -> None:
                 for name in ("127.0.0.1", "localhost"):
-                    with pytest.raises(Exception, match="under way"), places.at(name, check=wait):
+                    with pytest.raises(HostBusy, match="under way"), places.at(name, check=wait):
                         pass
                     seen.append(name)
 
