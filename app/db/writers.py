@@ -6,7 +6,6 @@ import random
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import ClassVar, Self
 
 from app.errors import DatabaseUnavailable
@@ -44,12 +43,7 @@ class WriterLock:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._let_go()
 
     def _take_file(self, deadline: float) -> None:
