@@ -6,7 +6,7 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench bench-transfer bench-faults serve lock clean
+.PHONY: help demo test check format bench bench-transfer bench-faults chaos soak serve lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ bench-transfer: $(DEV_STAMP) ## speed and memory of transfers against curl, wget
 
 bench-faults: $(DEV_STAMP) ## what ours, curl, wget and aria2c make of a media host that fails
 	@$(BIN)/python -m benchmarks.faults
+
+chaos: $(DEV_STAMP) ## strike a running installation at random; CHAOS_SECONDS, DATABASE, SEED change it
+	@$(BIN)/python -m chaos --seconds $(or $(CHAOS_SECONDS),120) --database $(or $(DATABASE),sqlite) $(if $(SEED),--seed $(SEED))
+
+soak: $(DEV_STAMP) ## half an hour at a steady rate, and nothing grows; SOAK_SECONDS, DATABASE
+	@$(BIN)/python -m chaos.soak --seconds $(or $(SOAK_SECONDS),1800) --database $(or $(DATABASE),sqlite) $(if $(MEETING_EVERY),--meeting-every $(MEETING_EVERY))
 
 serve: $(RUN_STAMP) ## everything on one machine; settings from .env
 	@$(BIN)/webex-ingest serve

@@ -17,7 +17,7 @@ class ControlClient:
     """Calls `/_control`; each method is one call and returns its JSON."""
 
     def __init__(self, control_url: str) -> None:
-        self._url = control_url
+        self.url = control_url
         self._session = requests.Session()
         # The simulator is on this machine: no proxy, no netrc.
         self._session.trust_env = False
@@ -97,7 +97,7 @@ class ControlClient:
     ) -> Answer:
         """Make any control call; raises ControlError with the simulator's reason."""
         response = self._session.request(
-            method, f"{self._url}{path}", json=body, params=params, timeout=_TIMEOUT_SECONDS
+            method, f"{self.url}{path}", json=body, params=params, timeout=_TIMEOUT_SECONDS
         )
         answer: Answer = response.json()
         if response.status_code >= 400:

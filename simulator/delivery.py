@@ -5,6 +5,7 @@ import hmac
 import json
 import random
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -138,14 +139,16 @@ class Courier:
         timeout_seconds = self._world.settings.timeout_seconds
         # The send must not hold the lock: the target may ask the API before it answers.
         self._world.lock.release()
+        began = time.monotonic()
         try:
             status, error = _post(delivery, headers, timeout_seconds)
         finally:
+            seconds = time.monotonic() - began
             self._world.lock.acquire()
         if status is not None and 200 <= status < 300:
-            self._note(delivery, outcome="delivered", status=status)
+            self._note(delivery, outcome="delivered", status=status, seconds=seconds)
             return
-        self._note(delivery, outcome="failed", status=status, error=error)
+        self._note(delivery, outcome="failed", status=status, error=error, seconds=seconds)
         self._count_failure(delivery.webhook)
         self._retry(delivery)
 
@@ -179,6 +182,7 @@ class Courier:
                 "at": milliseconds_text(self._world.now()),
                 "status": None,
                 "error": None,
+                "seconds": None,
                 **facts,
             }
         )

@@ -30,6 +30,7 @@ class SeenRequest:
     kind: LinkKind | None = None
     status: int | None = None
     bytes_sent: int = 0
+    faulty: bool = False
 
     @property
     def address(self) -> str:
@@ -45,6 +46,7 @@ class SeenRequest:
             "kind": self.kind,
             "status": self.status,
             "bytes_sent": self.bytes_sent,
+            "faulty": self.faulty,
             "body_bytes": self.body_bytes,
             "headers": dict(self.headers),
             "at": self.at,
@@ -78,7 +80,7 @@ class Ledger:
         return seen
 
     def take(self, seen: SeenRequest) -> Fault | None:
-        """Return the first fault that this request meets, and use it up."""
+        """Return the first fault that this request meets, use it up, and note that it did."""
         for fault in self.faults:
             if not fault.concerns(seen):
                 continue
@@ -89,6 +91,7 @@ class Ledger:
                 fault.times -= 1
                 if fault.times == 0:
                     self.faults.remove(fault)
+            seen.faulty = True
             return fault
         return None
 

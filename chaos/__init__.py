@@ -1,0 +1,1 @@
+"""Chaos: a whole installation, struck at random for a while, then checked from outside."""

@@ -1,0 +1,95 @@
+"""What was acknowledged, how quickly, and how many bytes were served for what they brought."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+_TELLING = {
+    ("meetings", "ended"),
+    ("recordings", "created"),
+    ("meetingTranscripts", "created"),
+}
+"""The events that tell of an ended meeting; who joined or left says nothing of its end."""
+
+COMPARED_BYTES = 64 * 1024
+"""What a resumed download asks for once more, to compare it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Deliveries that were answered with 204; times in milliseconds."""
+
+    events: int
+    meetings: set[str]
+    p50_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Bytes of media: those of the files, those served, and why some were served again."""
+
+    needed: int
+    served: int
+    again_after_faults: int
+    again_after_kills: int
+    broken_by_kills: int
+
+    @property
+    def ratio(self) -> float:
+        """Served without what kills made necessary, as a multiple of the files."""
+        return (self.served - self.again_after_kills) / self.needed if self.needed else 1.0
+
+
+def acknowledged(
+    deliveries: Iterable[Mapping[str, Any]], meetings: Mapping[str, set[str]]
+) -> Acknowledged:
+    """Count what was acknowledged; ``meetings`` has all ids that belong to each."""
+    meeting_of = {each: meeting for meeting, ids in meetings.items() for each in ids}
+    done = [each for each in deliveries if each["outcome"] == "delivered"]
+    told = [each for each in done if (each["resource"], each["event"]) in _TELLING]
+    seconds = sorted(each["seconds"] for each in done)
+    return Acknowledged(
+        events=len(done),
+        meetings={meeting_of[each["data_id"]] for each in told if each["data_id"] in meeting_of},
+        p50_ms=1000 * _percentile(seconds, 0.5),
+        p99_ms=1000 * _percentile(seconds, 0.99),
+    )
+
+
+def served(requests: Iterable[Mapping[str, Any]], sizes: Mapping[tuple[str, str], int]) -> Served:
+    """Tell apart what was served twice because of faults and because of kills.
+
+    ``sizes`` has the bytes of each file by recording and kind. An answer that ended early, or
+    went on too long, without a fault of the host ended because of somebody on our side.
+    """
+    asked: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for each in requests:
+        asked[(each["recording_id"], each["kind"])].append(each)
+    again: dict[bool, int] = {True: 0, False: 0}
+    broken = 0
+    for file, answers in asked.items():
+        for one, after in pairwise(answers):
+            end = _begin(one) + one["bytes_sent"]
+            faulty = one["faulty"] or after["faulty"]
+            again[faulty] += max(0, end - _begin(after) - COMPARED_BYTES)
+            broken += not faulty and 0 < end < sizes.get(file, 0)
+    return Served(
+        needed=sum(sizes.values()),
+        served=sum(each["bytes_sent"] for each in requests),
+        again_after_faults=again[True],
+        again_after_kills=again[False],
+        broken_by_kills=broken,
+    )
+
+
+def _begin(request: Mapping[str, Any]) -> int:
+    asked = request["headers"].get("Range", "bytes=0-")
+    return int(asked.removeprefix("bytes=").partition("-")[0]) if request["status"] == 206 else 0
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    return values[max(0, math.ceil(share * len(values)) - 1)] if values else 0.0
