@@ -140,6 +140,8 @@ def _web(host: str, port: int, environment: dict[str, str]) -> Program:
         sys.executable,
         "-m",
         "gunicorn",
+        # Loaded once and shared by all its processes; a runtime opens nothing before a fork.
+        "--preload",
         "--bind",
         f"{host}:{port}",
         "--worker-class",
