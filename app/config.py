@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from cryptography.fernet import Fernet
 from dotenv import dotenv_values
 from pydantic import (
     AnyHttpUrl,
@@ -173,6 +172,9 @@ class Settings(BaseSettings):
     @field_validator("encryption_key")
     @classmethod
     def _keys_are_fernet_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        # Few processes have a key to check, and every one reads the settings.
+        from cryptography.fernet import Fernet
+
         for key in keys:
             try:
                 Fernet(key.get_secret_value())

@@ -11,14 +11,13 @@ from app.archive.media import media_session
 from app.archive.places import Places
 from app.archive.store import Archive
 from app.config import Settings
-from app.db.engine import Database
-from app.db.place import prepare_file
 from app.dispatch.broker import Broker
 from app.dispatch.gate import SharedGate
 from app.errors import SettingsError
 from app.ingestion.workbench import Pace, Workbench
 from app.models.times import Clock, utc_now
 from app.models.words import Queue
+from app.opening import open_database
 from app.webex.client import WebexClient
 
 
@@ -65,14 +64,6 @@ def build_runtime(
         stopping=stopping,
     )
     return Runtime(settings, bench, broker)
-
-
-def open_database(settings: Settings) -> Database:
-    """The database of the settings; raises SettingsError where its file cannot be."""
-    database = Database(settings.database_url.get_secret_value())
-    if database.is_sqlite:
-        prepare_file(str(database.url.database))
-    return database
 
 
 def webex_client(settings: Settings, *, broker_url: str, clock: Clock = utc_now) -> WebexClient:

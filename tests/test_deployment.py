@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from celery.bin.celery import celery as celery_command
@@ -58,7 +59,7 @@ def test_every_command_names_programs_and_modules_that_exist(name: str) -> None:
         assert arguments[:2] == ["-A", "workers"]
         assert arguments[2] in celery_command.commands
     elif program == "webex-ingest":
-        assert arguments[0] in webex_ingest.commands
+        assert arguments[0] in webex_ingest.list_commands(click.Context(webex_ingest))
     else:
         assert arguments[:2] == ["-m", "simulator"]
 

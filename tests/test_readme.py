@@ -205,7 +205,10 @@ def _real_commands(
 ) -> Iterator[tuple[str, list[str], list[str]]]:
     """Each command that does something: its name, arguments, and options with their values."""
     if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
             yield from _real_commands(inner, (*path, name))
         return
     arguments = [

@@ -1,26 +1,41 @@
 """``webex-ingest``: the commands, and how each of their errors ends."""
 
 import sys
+from importlib import import_module
 
 import click
 
-from app.cli.demo import demo
-from app.cli.serve import serve
-from app.cli.setup import init, migrate
-from app.cli.status import status
-from app.cli.webhooks import webhooks
-from app.cli.work import ingest, retry
 from app.errors import IngestError, SettingsError
 
+_MODULES = {
+    "serve": "app.cli.serve",
+    "demo": "app.cli.demo",
+    "migrate": "app.cli.setup",
+    "init": "app.cli.setup",
+    "ingest": "app.cli.work",
+    "status": "app.cli.status",
+    "retry": "app.cli.work",
+    "webhooks": "app.cli.webhooks",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class _LazyGroup(click.Group):
+    """Loads a command when it is asked for: each needs tools that the others can do without."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return sorted(_MODULES)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in _MODULES:
+            return None
+        command: click.Command = getattr(import_module(_MODULES[name]), name)
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="webex-ingest")
 def commands() -> None:
     """Bring Webex meetings' recordings, transcripts and participants into your own archive."""
-
-
-for command in (serve, demo, migrate, init, ingest, status, retry, webhooks):
-    commands.add_command(command)
 
 
 def main() -> None:

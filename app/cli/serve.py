@@ -15,13 +15,12 @@ from app.cli.output import json_option
 from app.cli.state_folder import state_lock
 from app.cli.supervisor import Program, Supervisor, answers_http
 from app.cli.valkey import valkey_program
-from app.cli.webhooks import DOOR
 from app.config import Settings, load_settings
 from app.db.schema import check_schema, migrate
 from app.errors import SettingsError
 from app.logs import configure_logs
-from app.models.words import Queue
-from app.runtime import open_database
+from app.models.words import DOOR, Queue
+from app.opening import open_database
 
 STATE_DIR = Path("var")
 _WEB_THREADS = 16
@@ -141,6 +140,8 @@ def _web(host: str, port: int, environment: dict[str, str]) -> Program:
         sys.executable,
         "-m",
         "gunicorn",
+        # Loaded once and shared by all its processes; a runtime opens nothing before a fork.
+        "--preload",
         "--bind",
         f"{host}:{port}",
         "--worker-class",

@@ -11,7 +11,7 @@ from app.cli.output import json_option, print_json
 from app.config import load_settings
 from app.db.schema import migrate as migrate_database
 from app.errors import SettingsError
-from app.runtime import open_database
+from app.opening import open_database
 
 _ENV = """\
 # Settings of webex-ingest; .env.example explains every one. Keep this file to yourself.

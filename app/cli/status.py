@@ -3,13 +3,15 @@
 import click
 
 from app.cli.output import json_option, print_json, print_table
-from app.cli.tools import command_runtime
+from app.config import load_settings
+from app.db.schema import check_schema
 from app.errors import NotFound
 from app.ingestion.status import meeting_status, overview
 from app.ingestion.wording import here_text, running_text, size_text, transfers_text
 from app.models.status import IngestStatus, MeetingStatus, Overview
-from app.models.times import format_time
+from app.models.times import format_time, utc_now
 from app.models.words import State
+from app.opening import open_database
 
 
 @click.command()
@@ -20,13 +22,15 @@ def status(meeting_id: str | None, as_json: bool) -> None:
 
     Exits with 1 when something has failed.
     """
-    bench = command_runtime().bench
-    now, lease_seconds = bench.clock(), bench.pace.lease_seconds
+    settings = load_settings()
+    database = open_database(settings)
+    check_schema(database)
+    now, lease_seconds = utc_now(), settings.lease_seconds
     if meeting_id is None:
-        told = overview(bench.database, now=now, lease_seconds=lease_seconds)
+        told = overview(database, now=now, lease_seconds=lease_seconds)
         print_json(told.model_dump(mode="json")) if as_json else _print_overview(told)
         raise SystemExit(1 if told.failures else 0)
-    meeting = meeting_status(bench.database, meeting_id, now=now, lease_seconds=lease_seconds)
+    meeting = meeting_status(database, meeting_id, now=now, lease_seconds=lease_seconds)
     if meeting is None:
         raise NotFound(
             f"{meeting_id} is not known here; `webex-ingest ingest {meeting_id}` fetches it"

@@ -11,12 +11,11 @@ from app.cli.tools import NO_BROKER
 from app.config import Settings, load_settings
 from app.errors import SettingsError
 from app.ingestion import registration
+from app.models.words import DOOR
 from app.runtime import webex_client
 from app.webex import webhooks as api
 from app.webex.client import WebexClient
 from app.webex.signature import sign
-
-DOOR = "/webhooks/webex"
 
 
 @click.group()

@@ -1,15 +1,19 @@
 """The schema: brought to the newest revision by ``migrate``, checked by everybody else."""
 
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import inspect, text
+from sqlalchemy.orm import Session
 
 from app.db.engine import Database
 from app.errors import SchemaMismatch
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
 def migrate(database: Database) -> tuple[str | None, str]:
@@ -17,6 +21,9 @@ def migrate(database: Database) -> tuple[str | None, str]:
 
     Any number of processes may do so at once: the first one works, the others wait for it.
     """
+    # Every process checks the schema, one in a hundred migrates, and Alembic is large.
+    from alembic import command
+
     config = _config()
     with database.transaction() as session:
         connection = session.connection()
@@ -24,7 +31,7 @@ def migrate(database: Database) -> tuple[str | None, str]:
             # A migration may take long, and whoever comes second waits for its end.
             connection.execute(text("SET LOCAL lock_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(20210514)"))
-        before = MigrationContext.configure(connection).get_current_revision()
+        before = _present(session)
         _refuse_unknown(before)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
@@ -34,7 +41,7 @@ def migrate(database: Database) -> tuple[str | None, str]:
 def check_schema(database: Database) -> None:
     """Raise SchemaMismatch unless the database is exactly as new as this program."""
     with database.reading() as session:
-        found = MigrationContext.configure(session.connection()).get_current_revision()
+        found = _present(session)
     _refuse_unknown(found)
     if found != _newest():
         raise SchemaMismatch(
@@ -44,26 +51,38 @@ def check_schema(database: Database) -> None:
 
 
 def _refuse_unknown(found: str | None) -> None:
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in _known():
         raise SchemaMismatch(
             f"the database is at revision {found}, which this program does not know: "
             "it was made by a newer webex-ingest; run that version"
         )
 
 
+def _present(session: Session) -> str | None:
+    if not inspect(session.connection()).has_table("alembic_version"):
+        return None
+    found: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
 def _newest() -> str:
-    newest = _scripts().get_current_head()
-    assert newest is not None, "a release has at least one revision"
-    return newest
+    return _known()[-1]
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
+@cache
+def _known() -> tuple[str, ...]:
+    """The revisions of this program, oldest first: the numbers that the scripts' names begin with.
+
+    Alembic would have to run every script to say so, in each process and at each probe.
+    """
+    names = (path.name for path in (_MIGRATIONS / "versions").glob("r*_*.py"))
+    return tuple(sorted(name.partition("_")[0].removeprefix("r") for name in names))
 
 
-def _config() -> Config:
+def _config() -> "Config":
+    from alembic.config import Config  # see migrate()
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("path_separator", "os")
     return config

@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+DOOR = "/webhooks/webex"
+"""Where below PUBLIC_URL Webex posts to."""
+
 
 class Resource(StrEnum):
     """What Webex keeps of a meeting, in Webex's own spelling."""

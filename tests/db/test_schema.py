@@ -8,11 +8,12 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import select, text
 from sqlmodel import SQLModel
 
 from app.db.engine import Database
-from app.db.schema import _config, check_schema, migrate
+from app.db.schema import _config, _known, check_schema, migrate
 from app.errors import SchemaMismatch
 from app.models.tables import Ingest
 from tests.db.rows import make_ingest, make_meeting, read_ingest, set_ingest
@@ -102,6 +103,12 @@ def test_a_row_of_the_first_schema_gains_a_speed_that_nobody_knows(database_url:
     set_ingest(database, 1, bytes_per_second=3_000_000_000)
     assert read_ingest(database, 1).bytes_per_second == 3_000_000_000
     database.dispose()
+
+
+def test_the_names_of_the_scripts_tell_the_revisions_in_their_order() -> None:
+    scripts = ScriptDirectory.from_config(_config()).walk_revisions()
+
+    assert [script.revision for script in scripts] == list(reversed(_known()))
 
 
 def test_an_empty_database_is_refused_with_what_to_do(database_url: str) -> None:
