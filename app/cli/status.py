@@ -1,5 +1,7 @@
 """``status``: how everything stands, or one meeting with everything in it."""
 
+from collections.abc import Sequence
+
 import click
 
 from app.cli.output import json_option, print_json, print_table
@@ -8,7 +10,7 @@ from app.db.schema import check_schema
 from app.errors import NotFound
 from app.ingestion.status import meeting_status, overview
 from app.ingestion.wording import here_text, running_text, size_text, transfers_text
-from app.models.status import IngestStatus, MeetingStatus, Overview
+from app.models.status import IngestStatus, MeetingStatus, Overview, PutAside
 from app.models.times import format_time, utc_now
 from app.models.words import State
 from app.opening import open_database
@@ -63,6 +65,26 @@ def _print_overview(told: Overview) -> None:
         click.echo(f"FAILED    {failure.meeting_id} {name}: {failure.error} ({failure.error_code})")
     if told.failures:
         click.echo("          `webex-ingest retry --failed` tries them again")
+    if told.put_aside:
+        _print_put_aside(told.put_aside)
+
+
+def _print_put_aside(events: Sequence[PutAside]) -> None:
+    click.echo("\nEvents of which nothing came, the latest first:")
+    print_table(
+        ("EVENT", "ABOUT", "OUTCOME", "RECEIVED", "WHY"),
+        [
+            (
+                f"{each.resource or '?'}.{each.event or '?'}",
+                each.data_id or "?",
+                each.outcome,
+                format_time(each.last_received_at),
+                each.error,
+            )
+            for each in events
+        ],
+    )
+    click.echo("`webex-ingest replay --quarantined` works through them again")
 
 
 def _counted(counts: dict[str, int]) -> str:

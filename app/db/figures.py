@@ -75,6 +75,18 @@ def count_events(session: Session) -> dict[str, int]:
     return dict(rows.all())
 
 
+def events_put_aside(session: Session, *, limit: int) -> list[WebhookEvent]:
+    """The events that were put aside last, be they quarantined or unresolved."""
+    return list(
+        session.scalars(
+            select(WebhookEvent)
+            .where(col(WebhookEvent.error_code).is_not(None))
+            .order_by(col(WebhookEvent.processed_at).desc())
+            .limit(limit)
+        )
+    )
+
+
 def oldest_new_event_at(session: Session, *, now: datetime) -> datetime | None:
     """Since when the oldest event that nobody has worked through has been due."""
     return session.scalar(

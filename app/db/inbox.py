@@ -1,15 +1,29 @@
 """The inbox: every event that Webex delivered, committed before it is acknowledged."""
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, tuple_, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from app.db.engine import Database
 from app.db.statements import insert_into
 from app.models.tables import WebhookEvent
+from app.models.words import EventOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of an event as it was read; and why, where it was put aside."""
+
+    event: WebhookEvent
+    outcome: EventOutcome
+    error_code: str | None = None
+    error: str | None = None
 
 
 def store_event(
@@ -55,28 +69,144 @@ def store_event(
         )
 
 
-def new_events(session: Session, *, now: datetime, limit: int) -> list[WebhookEvent]:
-    """The events that nobody has worked through, oldest first."""
-    return list(
-        session.scalars(
-            select(WebhookEvent)
-            .where(col(WebhookEvent.outcome).is_(None), col(WebhookEvent.next_attempt_at) <= now)
-            .order_by(col(WebhookEvent.next_attempt_at), col(WebhookEvent.id))
-            .limit(limit)
+def quarantine_delivery(
+    database: Database,
+    raw: bytes,
+    *,
+    resource: str,
+    event: str,
+    data_id: str,
+    body: str,
+    error_code: str,
+    error: str,
+    now: datetime,
+) -> None:
+    """Commit a delivery that is no event, so that it can be looked at and replayed.
+
+    ``body`` is without secrets; what the delivery does not name is an empty text. Raises
+    DatabaseUnavailable.
+    """
+    values = {
+        "digest": hashlib.sha256(raw).hexdigest(),
+        "resource": resource,
+        "event": event,
+        "data_id": data_id,
+        "body": body,
+        "first_received_at": now,
+        "last_received_at": now,
+        "next_attempt_at": now,
+        "deliveries": 1,
+        "tries": 0,
+        "outcome": EventOutcome.QUARANTINED,
+        "error_code": error_code,
+        "error": error,
+        "processed_at": now,
+    }
+    again = {"deliveries": col(WebhookEvent.deliveries) + 1, "last_received_at": now}
+    with database.transaction() as session:
+        insert = insert_into(session, WebhookEvent).values(values)
+        session.connection().execute(
+            insert.on_conflict_do_update(index_elements=["digest"], set_=again)
         )
+
+
+def new_events(
+    session: Session, *, now: datetime, limit: int, after: WebhookEvent | None = None
+) -> list[WebhookEvent]:
+    """The events that nobody has worked through, oldest first; those behind ``after``."""
+    place = (col(WebhookEvent.next_attempt_at), col(WebhookEvent.id))
+    new = (
+        select(WebhookEvent)
+        .where(col(WebhookEvent.outcome).is_(None), col(WebhookEvent.next_attempt_at) <= now)
+        .order_by(*place)
+        .limit(limit)
     )
+    if after is not None:
+        new = new.where(tuple_(*place) > (after.next_attempt_at, after.id))
+    return list(session.scalars(new))
 
 
-def mark_event(session: Session, event: WebhookEvent, outcome: str, *, now: datetime) -> None:
-    """Say what became of an event, unless it was delivered once more in the meantime."""
+def lock_new_events(session: Session, events: Sequence[WebhookEvent]) -> set[int]:
+    """The ids of those that are still new and nobody else is at; locked until the end."""
+    ids = [each.id for each in events]
+    found = session.scalars(
+        select(col(WebhookEvent.id))
+        .where(col(WebhookEvent.id).in_(ids), col(WebhookEvent.outcome).is_(None))
+        .with_for_update(skip_locked=True)
+    )
+    return {each for each in found if each is not None}
+
+
+def mark_events(session: Session, verdicts: Sequence[Verdict], *, now: datetime) -> None:
+    """Say what became of events, but of none that was delivered once more in the meantime."""
+    table: Any = WebhookEvent.__table__  # type: ignore[attr-defined]
+    seen = (table.c.id == bindparam("seen_id"), table.c.deliveries == bindparam("seen_deliveries"))
+    marks = [
+        {
+            "seen_id": each.event.id,
+            "seen_deliveries": each.event.deliveries,
+            "outcome": each.outcome,
+            "error_code": each.error_code,
+            "error": each.error,
+            "processed_at": now,
+        }
+        for each in verdicts
+    ]
+    if marks:
+        # Not through the session, which updates many rows by their key alone.
+        session.connection().execute(update(table).where(*seen), marks)
+
+
+def renew_events(
+    session: Session,
+    *,
+    since: datetime | None,
+    until: datetime | None,
+    put_aside: bool,
+    after_id: int,
+    limit: int,
+    now: datetime,
+) -> list[tuple[int, datetime]]:
+    """Make stored events new again, behind ``after_id``; their ids, and when each came last.
+
+    Those that came last from ``since`` on and before ``until``; with ``put_aside`` only those
+    of which nothing came.
+    """
+    last = col(WebhookEvent.last_received_at)
+    wanted = [col(WebhookEvent.id) > after_id]
+    if since is not None:
+        wanted.append(last >= since)
+    if until is not None:
+        wanted.append(last < until)
+    if put_aside:
+        wanted.append(col(WebhookEvent.error_code).is_not(None))
+    rows = session.execute(
+        select(col(WebhookEvent.id), last)
+        .where(*wanted)
+        .order_by(col(WebhookEvent.id))
+        .limit(limit)
+        .with_for_update()
+    )
+    found = [(event_id, at) for event_id, at in rows if event_id is not None]
     session.execute(
         update(WebhookEvent)
-        .where(
-            col(WebhookEvent.id) == event.id,
-            col(WebhookEvent.deliveries) == event.deliveries,
+        .where(col(WebhookEvent.id).in_([event_id for event_id, _ in found]))
+        .values(
+            outcome=None,
+            error_code=None,
+            error=None,
+            processed_at=None,
+            tries=0,
+            next_attempt_at=now,
         )
-        .values(outcome=outcome, processed_at=now)
     )
+    return found
+
+
+def new_event_ids(session: Session) -> set[int]:
+    """The ids of all events that nobody has worked through."""
+    new = col(WebhookEvent.outcome).is_(None)
+    return {each for each in session.scalars(select(col(WebhookEvent.id)).where(new)) if each}
 
 
 def postpone_event(session: Session, event: WebhookEvent, *, seconds: float, now: datetime) -> None:

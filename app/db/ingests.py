@@ -4,11 +4,12 @@ A worker owns a row only under the attempt number that its lease gave it. Every 
 repeats that number, so a worker that was frozen and overtaken changes nothing any more.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, func, null, or_, select, true, update
+from sqlalchemy import Row, case, func, null, or_, select, true, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -226,6 +227,23 @@ def _write(session: Session, lease: Lease, **values: Any) -> None:
     )
     if not result.rowcount:  # type: ignore[attr-defined]
         raise LeaseLost(f"ingest {lease.ingest_id} was taken over after attempt {lease.attempt}")
+
+
+def standing_of(
+    session: Session, meeting_row_ids: Collection[int]
+) -> dict[tuple[int, str, str], Row[*tuple[Any, ...]]]:
+    """How the ingests of these meetings stand, by meeting, resource and ``resource_id``."""
+    key = (col(Ingest.meeting_row_id), col(Ingest.resource), col(Ingest.resource_id))
+    rows = session.execute(
+        select(
+            *key,
+            col(Ingest.state),
+            col(Ingest.next_attempt_at),
+            col(Ingest.patience_until),
+            col(Ingest.woken),
+        ).where(col(Ingest.meeting_row_id).in_(meeting_row_ids))
+    )
+    return {(row.meeting_row_id, row.resource, row.resource_id): row for row in rows}
 
 
 def items_of(session: Session, meeting_row_id: int, resource: str) -> list[Ingest]:

@@ -1,5 +1,6 @@
 """The rows of meetings: made once, filled in as Webex tells more, never moved."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -14,22 +15,47 @@ from app.models.words import CORE_RESOURCES, State
 
 def ensure_meeting(session: Session, meeting_id: str, *, source: str, now: datetime) -> Meeting:
     """The row of a meeting, made if there is none, locked as by lock_meeting."""
-    session.execute(
-        insert_into(session, Meeting)
-        .values(
-            meeting_id=meeting_id,
-            source=source,
-            first_seen_at=now,
-            account="",
-            details_known=False,
-            revision=1,
-            manifest_revision=0,
-        )
-        .on_conflict_do_nothing(index_elements=["meeting_id"])
+    ensure_meetings(session, [meeting_id], source=source, now=now)
+    return lock_meetings(session, [meeting_id])[meeting_id]
+
+
+def ensure_meetings(
+    session: Session, meeting_ids: Collection[str], *, source: str, now: datetime
+) -> None:
+    """Make the rows of meetings that have none."""
+    known = session.scalars(
+        select(col(Meeting.meeting_id)).where(col(Meeting.meeting_id).in_(meeting_ids))
     )
-    return session.scalars(
-        select(Meeting).where(col(Meeting.meeting_id) == meeting_id).with_for_update(key_share=True)
-    ).one()
+    new = {
+        "source": source,
+        "first_seen_at": now,
+        "account": "",
+        "details_known": False,
+        "revision": 1,
+        "manifest_revision": 0,
+    }
+    # In one order for everybody: who makes the same meetings meanwhile is waited for.
+    rows = [{**new, "meeting_id": each} for each in sorted({*meeting_ids} - {*known})]
+    if rows:
+        insert = insert_into(session, Meeting)
+        session.connection().execute(
+            insert.on_conflict_do_nothing(index_elements=["meeting_id"]), rows
+        )
+
+
+def lock_meetings(session: Session, meeting_ids: Collection[str]) -> dict[str, Meeting]:
+    """Those of these meetings that are known, all locked as by lock_meeting.
+
+    In the order of their rows, as everybody who locks several must: two who do so in different
+    orders would each wait for the other.
+    """
+    found = session.scalars(
+        select(Meeting)
+        .where(col(Meeting.meeting_id).in_(meeting_ids))
+        .order_by(col(Meeting.id))
+        .with_for_update(key_share=True)
+    )
+    return {meeting.meeting_id: meeting for meeting in found}
 
 
 def lock_meeting(session: Session, meeting_row_id: int) -> None:
@@ -86,12 +112,21 @@ def fix_folder(session: Session, meeting: Meeting, folder: str) -> str:
     return str(fixed)
 
 
-def touch(session: Session, meeting_row_id: int) -> None:
+def touch(session: Session, *meeting_row_ids: int) -> None:
     """Say that something the manifest tells has changed."""
     session.execute(
         update(Meeting)
-        .where(col(Meeting.id) == meeting_row_id)
+        .where(col(Meeting.id).in_(meeting_row_ids))
         .values(revision=Meeting.revision + 1)
+    )
+
+
+def mark_incomplete(session: Session, meeting_row_ids: Collection[int]) -> None:
+    """Say of meetings of which something was opened that they are not complete any more."""
+    session.execute(
+        update(Meeting)
+        .where(col(Meeting.id).in_(meeting_row_ids), col(Meeting.completed_at).is_not(None))
+        .values(completed_at=None)
     )
 
 

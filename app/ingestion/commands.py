@@ -17,10 +17,10 @@ from app.db.meetings import (
 )
 from app.errors import NotFound
 from app.ingestion.entry import want_meeting
-from app.ingestion.events import is_instance
 from app.ingestion.sweep import WORK_QUEUES, nudge_due
 from app.ingestion.workbench import Workbench
 from app.models.tables import Ingest, Meeting
+from app.models.webex import is_instance
 from app.models.words import Priority, State
 from app.webex import resources
 

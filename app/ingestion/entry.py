@@ -1,11 +1,16 @@
 """The one door to the archive: rows for a meeting's resources are made, woken or reopened."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from app.db.ingests import open_ingest, reopen, wake
+from app.db.ingests import open_ingest, reopen, standing_of, wake
+from app.db.meetings import mark_incomplete, touch
 from app.ingestion.workbench import Pace
 from app.models.tables import Ingest, Meeting
 from app.models.words import CORE_RESOURCES, Priority, State
@@ -14,80 +19,132 @@ LATE_EVENT_PATIENCE = timedelta(hours=1)
 """Webex's lists may lag its webhooks by ten minutes and more."""
 
 
-def want_meeting(
-    session: Session,
-    meeting: Meeting,
-    *,
-    pace: Pace,
-    now: datetime,
-    priority: Priority = Priority.FRESH,
-) -> None:
+class Urgency(IntEnum):
+    """What is wanted of one resource of a meeting; the greater one includes the smaller."""
+
+    WANTED = 0
+    """Be on its way or stored; what is absent or failed is opened again."""
+    NEWS = 1
+    """Webex says something about it, so look now; what runs looks once more when it ends."""
+    CHANGED = 2
+    """It may be another one than before, so look even if it is done."""
+
+
+Wishes = Mapping[tuple[str, str], Urgency]
+"""What is wanted of a meeting, by resource and ``resource_id``."""
+
+WHOLE_MEETING: Wishes = {(resource, ""): Urgency.WANTED for resource in CORE_RESOURCES}
+
+_ENDED = {
+    Urgency.WANTED: (State.ABSENT, State.FAILED),
+    Urgency.NEWS: (State.ABSENT, State.FAILED),
+    Urgency.CHANGED: (State.ABSENT, State.FAILED, State.DONE),
+}
+
+
+def want_meeting(session: Session, meeting: Meeting, *, pace: Pace, now: datetime) -> None:
     """Make sure that all core resources of an ended meeting are on their way or stored.
 
     What is absent or failed is opened again; what is waiting, running or done stays so.
     """
-    patience = patience_until(meeting, pace, now)
-    for resource in CORE_RESOURCES:
-        if not open_ingest(
-            session,
-            meeting,
-            resource,
-            due_at=now,
-            patience_until=patience,
-            priority=priority,
-            now=now,
-        ):
-            reopen(
-                session,
-                col(Ingest.meeting_row_id) == meeting.id,
-                col(Ingest.resource) == resource,
-                states=(State.ABSENT, State.FAILED),
-                due_at=now,
-                patience_until=patience,
-                priority=priority,
-                now=now,
-            )
+    want(session, [(meeting, WHOLE_MEETING)], pace=pace, now=now)
 
 
-def want_now(
-    session: Session,
-    meeting: Meeting,
-    resource: str,
-    resource_id: str = "",
-    *,
-    pace: Pace,
-    now: datetime,
-    changed: bool = False,
+def want(
+    session: Session, wanted: Sequence[tuple[Meeting, Wishes]], *, pace: Pace, now: datetime
 ) -> None:
-    """Make one resource due now because Webex says something about it.
+    """Make, wake and reopen what is wanted of these meetings, which are locked.
 
-    Opens it again when it is absent or failed, and, where it may have ``changed``, also
-    when it is done. A row that runs at the moment looks once more when it ends.
+    Wanting the same again changes nothing, and costs one question for all of them.
     """
-    patience = max(patience_until(meeting, pace, now), now + min(pace.give_up, LATE_EVENT_PATIENCE))
-    which = (
-        col(Ingest.meeting_row_id) == meeting.id,
-        col(Ingest.resource) == resource,
-        col(Ingest.resource_id) == resource_id,
-    )
-    if open_ingest(
-        session, meeting, resource, resource_id, due_at=now, patience_until=patience, now=now
-    ):
-        return
-    wake(session, *which, due_at=now, patience_until=patience)
-    ended = (State.ABSENT, State.FAILED, State.DONE) if changed else (State.ABSENT, State.FAILED)
-    reopen(
-        session,
-        *which,
-        states=ended,
-        due_at=now,
-        patience_until=patience,
-        priority=Priority.FRESH,
-        now=now,
-    )
+    row_ids = [meeting.id for meeting, _ in wanted if meeting.id is not None]
+    standing = standing_of(session, row_ids)
+    opened, changed = set(), set()
+    for meeting, wishes in wanted:
+        assert meeting.id is not None
+        for key, urgency in wishes.items():
+            row = standing.get((meeting.id, *key))
+            patience = _patience(meeting, urgency, pace, now)
+            if _open(session, meeting, key, row, urgency, patience, now):
+                opened.add(meeting.id)
+            elif _wake(session, meeting, key, row, urgency, patience, now):
+                changed.add(meeting.id)
+    if opened:
+        # What was opened again is missing again, and the manifest must say so.
+        mark_incomplete(session, opened)
+    if opened | changed:
+        touch(session, *opened, *changed)
 
 
 def patience_until(meeting: Meeting, pace: Pace, now: datetime) -> datetime:
     """When something of this meeting that has not appeared counts as absent."""
     # An end that lies ahead is a mistake, and may lie beyond what a calendar can say.
     return min(meeting.end_at or now, now) + pace.give_up
+
+
+def _patience(meeting: Meeting, urgency: Urgency, pace: Pace, now: datetime) -> datetime:
+    patience = patience_until(meeting, pace, now)
+    if urgency is Urgency.WANTED:
+        return patience
+    return max(patience, now + min(pace.give_up, LATE_EVENT_PATIENCE))
+
+
+def _open(
+    session: Session,
+    meeting: Meeting,
+    key: tuple[str, str],
+    row: Row[*tuple[Any, ...]] | None,
+    urgency: Urgency,
+    patience: datetime,
+    now: datetime,
+) -> bool:
+    """Open a row that is not there or has ended; false if there is none to open."""
+    if row is None:
+        return open_ingest(session, meeting, *key, due_at=now, patience_until=patience, now=now)
+    if row.state not in _ENDED[urgency]:
+        return False
+    return bool(
+        reopen(
+            session,
+            *_which(meeting, key),
+            states=_ENDED[urgency],
+            due_at=now,
+            patience_until=patience,
+            priority=Priority.FRESH,
+            now=now,
+        )
+    )
+
+
+def _wake(
+    session: Session,
+    meeting: Meeting,
+    key: tuple[str, str],
+    row: Row[*tuple[Any, ...]] | None,
+    urgency: Urgency,
+    patience: datetime,
+    now: datetime,
+) -> bool:
+    if urgency is Urgency.WANTED or row is None or _is_awake(row, patience, now):
+        return False
+    wake(session, *_which(meeting, key), due_at=now, patience_until=patience)
+    return True
+
+
+def _is_awake(row: Row[*tuple[Any, ...]], patience: datetime, now: datetime) -> bool:
+    """Whether a row will look after this moment anyway, or has ended and stays so."""
+    match row.state:
+        case State.WAITING:
+            is_due: bool = row.next_attempt_at <= now
+            return is_due and row.patience_until >= patience
+        case State.RUNNING:
+            return bool(row.woken) and row.patience_until >= patience
+    return True
+
+
+def _which(meeting: Meeting, key: tuple[str, str]) -> tuple[Any, ...]:
+    return (
+        col(Ingest.meeting_row_id) == meeting.id,
+        col(Ingest.resource) == key[0],
+        col(Ingest.resource_id) == key[1],
+    )

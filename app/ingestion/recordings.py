@@ -50,9 +50,10 @@ def _belongs_elsewhere(work: Work, meeting_id: str) -> Outcome:
     """An event named the wrong meeting: the right one is told, this one has no such recording."""
     bench, now = work.bench, work.bench.clock()
     with bench.database.transaction() as session:
-        heartbeat(session, work.lease, now=now)
         meeting = ensure_meeting(session, meeting_id, source="webhook", now=now)
         want_meeting(session, meeting, pace=bench.pace, now=now)
+        # Last, since whoever holds a meeting may be waiting for this very row.
+        heartbeat(session, work.lease, now=now)
     return Absent(Reason.NOT_AVAILABLE)
 
 

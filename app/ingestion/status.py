@@ -27,6 +27,7 @@ from app.models.status import (
     MeetingStatus,
     Overview,
     ParticipantStatus,
+    PutAside,
     Transfers,
     seconds_left,
 )
@@ -34,6 +35,7 @@ from app.models.tables import File, Ingest, Meeting, Participant
 from app.models.words import State
 
 _MOST_FAILURES = 20
+_MOST_PUT_ASIDE = 20
 
 
 def overview(database: Database, *, now: datetime, lease_seconds: float) -> Overview:
@@ -56,6 +58,10 @@ def overview(database: Database, *, now: datetime, lease_seconds: float) -> Over
             failures=[
                 _failure(ingest, meeting)
                 for ingest, meeting in figures.failed_ingests(session, limit=_MOST_FAILURES)
+            ],
+            put_aside=[
+                PutAside.model_validate(event.model_dump())
+                for event in figures.events_put_aside(session, limit=_MOST_PUT_ASIDE)
             ],
         )
 

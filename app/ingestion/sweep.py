@@ -6,25 +6,27 @@ Everything that must happen sooner or later happens because of this, whatever th
 from app.db.claims import claim_due, is_work_due
 from app.db.meetings import stale_manifests
 from app.db.ticks import tick
-from app.ingestion.events import EVENTS_AT_ONCE, work_through_events
+from app.ingestion.inbox import ask_about_events, work_through_events
 from app.ingestion.storing import refresh_manifest
 from app.ingestion.workbench import Workbench
 from app.models.words import Queue
 
 _MANIFESTS_AT_ONCE = 50
-_ROUNDS_OF_EVENTS = 25
 WORK_QUEUES = (Queue.POLL, Queue.TRANSFER)
 
 
 def sweep(bench: Workbench) -> int:
     """Look once for everything that is new, due or abandoned; how many rows were nudged.
 
-    Two sweeps at once claim different rows.
+    Due work goes before events and in between, and events have a few seconds each time: however
+    many of them come, they hold up nothing that is due. Two sweeps at once claim different rows.
     """
-    for _ in range(_ROUNDS_OF_EVENTS):
-        if work_through_events(bench) < EVENTS_AT_ONCE:
-            break
-    nudged = sum(nudge_due(bench, queue) for queue in WORK_QUEUES)
+    nudged = _nudge_all(bench)
+    unclear = work_through_events(bench)
+    nudged += _nudge_all(bench)
+    if unclear:
+        ask_about_events(bench, unclear)
+        nudged += _nudge_all(bench)
     with bench.database.reading() as session:
         stale = stale_manifests(session, limit=_MANIFESTS_AT_ONCE)
     for meeting_row_id in stale:
@@ -32,6 +34,10 @@ def sweep(bench: Workbench) -> int:
     with bench.database.transaction() as session:
         tick(session, "sweep", now=bench.clock())
     return nudged
+
+
+def _nudge_all(bench: Workbench) -> int:
+    return sum(nudge_due(bench, queue) for queue in WORK_QUEUES)
 
 
 def nudge_due(bench: Workbench, queue: Queue) -> int:

@@ -40,6 +40,22 @@ class Failure(Told):
     ended_at: Time | None
 
 
+class PutAside(Told):
+    """One event of which nothing came, ``quarantined`` or ``unresolved``; ``error`` says why.
+
+    What a delivery did not name is an empty text.
+    """
+
+    resource: str
+    event: str
+    data_id: str
+    outcome: str
+    error_code: str
+    error: str
+    deliveries: int
+    last_received_at: Time
+
+
 class MeetingCounts(Told):
     """How many meetings are known; ``failed`` have a failure, whatever else they are."""
 
@@ -84,6 +100,7 @@ class Overview(Told):
     files: int
     bytes: int
     failures: list[Failure]
+    put_aside: list[PutAside]
 
     @property
     def is_busy(self) -> bool:

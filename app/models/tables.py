@@ -45,15 +45,25 @@ def _text_of(words: type[State]) -> str:
 
 
 class WebhookEvent(SQLModel, table=True):
-    """One event as Webex delivered it, without secrets; identical deliveries share a row."""
+    """One event as Webex delivered it, without secrets; identical deliveries share a row.
+
+    ``outcome`` is None while it is new. ``error_code`` and ``error`` say why it was put aside.
+    """
 
     __tablename__ = "webhook_event"
     __table_args__ = (
         Index(
             "ix_webhook_event_new",
             "next_attempt_at",
+            "id",
             sqlite_where=text("outcome IS NULL"),
             postgresql_where=text("outcome IS NULL"),
+        ),
+        Index(
+            "ix_webhook_event_put_aside",
+            "processed_at",
+            sqlite_where=text("error_code IS NOT NULL"),
+            postgresql_where=text("error_code IS NOT NULL"),
         ),
     )
 
@@ -69,6 +79,8 @@ class WebhookEvent(SQLModel, table=True):
     tries: int = 0
     next_attempt_at: datetime = Field(sa_type=UtcDateTime)
     outcome: str | None = None
+    error_code: str | None = None
+    error: str | None = Field(default=None, sa_type=Text)
     processed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
@@ -98,8 +110,8 @@ class Meeting(SQLModel, table=True):
         Index(
             "ix_meeting_stale_manifest",
             "id",
-            sqlite_where=text("manifest_revision < revision"),
-            postgresql_where=text("manifest_revision < revision"),
+            sqlite_where=text("manifest_revision < revision AND folder IS NOT NULL"),
+            postgresql_where=text("manifest_revision < revision AND folder IS NOT NULL"),
         ),
     )
 
@@ -125,6 +137,13 @@ class Ingest(SQLModel, table=True):
             "queue",
             "account",
             "priority",
+            "next_attempt_at",
+            sqlite_where=text("state = 'waiting'"),
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index(
+            "ix_ingest_due",
+            "queue",
             "next_attempt_at",
             sqlite_where=text("state = 'waiting'"),
             postgresql_where=text("state = 'waiting'"),

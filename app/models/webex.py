@@ -58,6 +58,19 @@ def _meeting_id(value: Any) -> str | None:
     return value if isinstance(value, str) and _MEETING_ID.fullmatch(value) else None
 
 
+def is_meeting_id(meeting_id: str) -> bool:
+    """Whether an id can be one of Webex's at all: what no folder can be named is none."""
+    return _MEETING_ID.fullmatch(meeting_id) is not None
+
+
+def is_instance(meeting_id: str) -> bool:
+    """Whether an id names a meeting that took place: ``…_I_<digits>``.
+
+    A series has 32 hexadecimal digits, an occurrence ends in its scheduled start.
+    """
+    return "_I_" in meeting_id and is_meeting_id(meeting_id)
+
+
 MeetingId = Annotated[str | None, BeforeValidator(_meeting_id)]
 
 

@@ -34,6 +34,15 @@ class State(StrEnum):
     FAILED = "failed"
 
 
+class EventOutcome(StrEnum):
+    """What became of an event; one without an outcome is new."""
+
+    PROCESSED = "processed"
+    IGNORED = "ignored"
+    UNRESOLVED = "unresolved"
+    QUARANTINED = "quarantined"
+
+
 class Kind(StrEnum):
     """What a file in the archive is."""
 

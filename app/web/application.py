@@ -1,12 +1,15 @@
 """The Flask application, made from a runtime."""
 
+import sys
+
 import structlog
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from app.config import load_settings
+from app.db.schema import check_schema
 from app.dispatch.nudger import Nudger
-from app.errors import DatabaseUnavailable, SettingsError
+from app.errors import DatabaseUnavailable, IngestError, SettingsError
 from app.logs import configure_logs
 from app.runtime import Runtime, build_runtime
 from app.web.access import guard
@@ -18,6 +21,8 @@ from app.web.webhooks import webhook_routes
 log = structlog.get_logger()
 
 _SWEEP_EXPIRES_SECONDS = 10
+_APP_LOAD_ERROR = 4
+"""With this exit status gunicorn stops, where others make it start the same worker again."""
 
 
 def create_app(runtime: Runtime) -> Flask:
@@ -42,10 +47,31 @@ def create_app(runtime: Runtime) -> Flask:
 
 
 def create_app_from_environment() -> Flask:
-    """What gunicorn calls: settings from the environment, logs, runtime, application."""
-    settings = load_settings()
-    configure_logs(log_format=settings.log_format, secrets=settings.secrets())
-    return create_app(build_runtime(settings))
+    """What gunicorn calls: settings from the environment, logs, runtime, application.
+
+    Ends with one line where settings or the schema do not fit. A database that cannot be
+    reached now may be there later, and the door says so until then.
+    """
+    try:
+        settings = load_settings()
+        configure_logs(log_format=settings.log_format, secrets=settings.secrets())
+        runtime = build_runtime(settings)
+        _check_schema(runtime)
+        return create_app(runtime)
+    except IngestError as error:
+        sys.stderr.write(f"webex-ingest: {error}\n")
+        sys.exit(_APP_LOAD_ERROR)
+
+
+def _check_schema(runtime: Runtime) -> None:
+    database = runtime.bench.database
+    try:
+        check_schema(database)
+    except DatabaseUnavailable as error:
+        log.error("database.unavailable", error=str(error))
+    finally:
+        # A connection must not cross the fork that may follow.
+        database.dispose()
 
 
 def _database_unavailable(error: Exception) -> tuple[Response, int, dict[str, str]]:

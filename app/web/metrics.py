@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from app.db import figures
 from app.db.ticks import last_tick
 from app.ingestion.status import due_since, seconds_since
-from app.models.words import CORE_RESOURCES, Kind, State
+from app.models.words import CORE_RESOURCES, EventOutcome, Kind, State
 from app.runtime import Runtime
 from app.web.health import free_bytes
 
 _PREFIX = "webex_ingest_"
-_OUTCOMES = ("new", "processed", "ignored", "unresolved")
+_OUTCOMES = ("new", *EventOutcome)
 _MEETING_STATES = ("complete", "waiting", "failed")
 
 

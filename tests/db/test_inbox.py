@@ -3,8 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from app.db.engine import Database
-from app.db.inbox import mark_event, new_events, postpone_event, store_event
+from app.db.inbox import Verdict, mark_events, new_events, postpone_event, store_event
 from app.models.tables import WebhookEvent
+from app.models.words import EventOutcome
 from tests.db.rows import NOW, after
 
 
@@ -85,7 +86,7 @@ def deliver(database: Database, raw: bytes, *, seconds: float = 0) -> None:
 
 def mark(database: Database, event: WebhookEvent, outcome: str) -> None:
     with database.transaction() as session:
-        mark_event(session, event, outcome, now=NOW)
+        mark_events(session, [Verdict(event, EventOutcome(outcome))], now=NOW)
 
 
 def waiting(database: Database, *, seconds: float = 0) -> list[WebhookEvent]:

@@ -9,30 +9,15 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from app.db.engine import Database
 from app.db.schema import _config, _known, check_schema, migrate
 from app.errors import SchemaMismatch
-from app.models.tables import Ingest
-from tests.db.rows import make_ingest, make_meeting, read_ingest, set_ingest
+from tests.db.revisions import to_revision
+from tests.db.rows import make_ingest, make_meeting
 from tests.processes import spawn
-
-# Plain SQL, because the models say what the newest schema has.
-_OLD_MEETING = """
-INSERT INTO meeting (id, meeting_id, account, details_known, source, revision, manifest_revision,
-    first_seen_at)
-VALUES (1, 'a1_I_1', '', false, 'webhook', 1, 0, '2026-03-02 09:00:00')
-"""
-_OLD_INGEST = """
-INSERT INTO ingest (id, meeting_row_id, resource, resource_id, account, queue, priority, state,
-    stage, attempt, looks, tries, lost, opened_at, patience_until, woken, bytes_done, bytes_synced,
-    updated_at)
-VALUES (1, 1, 'recordings', 'r1', '', 'transfer', 'fresh', 'waiting', 'video', 2, 0, 0, 0,
-    '2026-03-02 09:00:00', '2026-03-04 09:00:00', false, 5000000000, 4000000000,
-    '2026-03-02 09:00:00')
-"""
 
 
 def test_models_and_migrations_say_the_same(database: Database) -> None:
@@ -65,7 +50,7 @@ def test_many_processes_migrate_at_once_and_one_of_them_works(
         for each in running:
             each.wait_for("ready")
         go.touch()
-        said = [each.wait_for("to 0002.") for each in running]
+        said = [each.wait_for("to 0003.") for each in running]
         codes = [each.process.wait(10) for each in running]
 
     assert codes == [0] * 4
@@ -85,24 +70,6 @@ def test_the_schema_goes_back_and_forth(database: Database) -> None:
     assert before is None
     check_schema(database)
     make_ingest(database, make_meeting(database))
-
-
-def test_a_row_of_the_first_schema_gains_a_speed_that_nobody_knows(database_url: str) -> None:
-    database = Database(database_url)
-    to_revision(database, "0001", command.upgrade)
-    with database.transaction() as session:
-        session.execute(text(_OLD_MEETING))
-        session.execute(text(_OLD_INGEST))
-
-    before, after = migrate(database)
-
-    assert (before, after) == ("0001", "0002")
-    with database.reading() as session:
-        row = session.scalars(select(Ingest)).one()
-    assert (row.resource_id, row.bytes_done, row.bytes_per_second) == ("r1", 5_000_000_000, None)
-    set_ingest(database, 1, bytes_per_second=3_000_000_000)
-    assert read_ingest(database, 1).bytes_per_second == 3_000_000_000
-    database.dispose()
 
 
 def test_the_names_of_the_scripts_tell_the_revisions_in_their_order() -> None:
@@ -146,10 +113,3 @@ def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -> None
     migrate(database)
     check_schema(database)
     database.dispose()
-
-
-def to_revision(database: Database, revision: str, move: object) -> None:
-    config = _config()
-    with database.transaction() as session:
-        config.attributes["connection"] = session.connection()
-        move(config, revision)  # type: ignore[operator]

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from app.config import load_settings
 from app.ingestion.events import receive_event
+from app.ingestion.inbox import ask_about_events, work_through_events
 from app.ingestion.workbench import Workbench
 from app.models.tables import Ingest, Meeting, WebhookEvent
 from app.runtime import build_runtime
@@ -35,6 +36,11 @@ def deliver(bench: Workbench, resource: str, event: str, **data: Any) -> None:
     """What the door does with one delivery."""
     raw = json.dumps({"resource": resource, "event": event, "data": data}).encode()
     receive_event(bench, raw, None, secrets=(), unsigned_allowed=True)
+
+
+def work_through(bench: Workbench) -> None:
+    """What a sweep does with events."""
+    ask_about_events(bench, work_through_events(bench))
 
 
 def stored_events(bench: Workbench) -> list[WebhookEvent]:

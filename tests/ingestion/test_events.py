@@ -12,11 +12,18 @@ from sqlmodel import col
 from app.db.engine import Database
 from app.db.meetings import find_meeting
 from app.errors import BodyTooLarge, NotAnEvent, SignatureWrong
-from app.ingestion.events import receive_event, work_through_events
+from app.ingestion.events import receive_event
 from app.ingestion.workbench import Workbench
 from app.models.tables import Ingest, Meeting, WebhookEvent
 from app.models.words import State
-from tests.ingestion.benches import NOW, deliver, make_bench, rows_of, stored_events
+from tests.ingestion.benches import (
+    NOW,
+    deliver,
+    make_bench,
+    rows_of,
+    stored_events,
+    work_through,
+)
 
 CORE = {"meetings", "meetingParticipants", "recordings", "meetingTranscripts"}
 PLACE = {"siteUrl": "example.webex.com", "hostEmail": "host@example.com"}
@@ -58,9 +65,9 @@ def test_any_order_and_any_number_of_deliveries_end_the_same(bench: Workbench, s
     for resource, event, data in events:
         deliver(bench, resource, event, **data)
         if chance.random() < 0.3:
-            work_through_events(bench)
-    work_through_events(bench)
-    work_through_events(bench)
+            work_through(bench)
+    work_through(bench)
+    work_through(bench)
 
     assert set(rows_of(bench, meeting_id)) == {(resource, "") for resource in CORE} | {
         ("recordings", "r1"),
@@ -93,7 +100,7 @@ def test_what_concerns_no_meeting_that_took_place_is_stored_and_makes_nothing(
     for resource, event, data in NO_MEETING:
         deliver(bench, resource, event, **data)
 
-    work_through_events(bench)
+    work_through(bench)
 
     stored = stored_events(bench)
     assert len(stored) == len(NO_MEETING)
@@ -107,7 +114,7 @@ def test_an_event_with_impossible_times_is_worked_through_all_the_same(bench: Wo
     for number, end in enumerate(ends):
         deliver(bench, "meetings", "ended", id=f"a1_I_{number}", start=end, end=end)
 
-    work_through_events(bench)
+    work_through(bench)
 
     for number in range(len(ends)):
         assert {resource for resource, _ in rows_of(bench, f"a1_I_{number}")} == CORE
@@ -119,7 +126,7 @@ def test_an_event_that_breaks_our_code_holds_up_no_other(bench: Workbench) -> No
         session.execute(update(WebhookEvent).values(body="not JSON at all"))
     deliver(bench, "meetings", "ended", id="b2_I_2")
 
-    work_through_events(bench)
+    work_through(bench)
 
     assert [each.outcome for each in stored_events(bench)] == ["unresolved", "processed"]
     assert {resource for resource, _ in rows_of(bench, "b2_I_2")} == CORE
@@ -132,7 +139,7 @@ def test_an_event_that_only_webex_could_explain_waits_and_holds_up_no_other(
     deliver(bench, "recordings", "created", id="r1", **hint)
     deliver(bench, "meetings", "ended", id="b2_I_2")
 
-    work_through_events(bench)
+    work_through(bench)
 
     waiting, processed = stored_events(bench)
     assert (waiting.outcome, waiting.tries) == (None, 1)
@@ -144,13 +151,13 @@ def test_a_late_event_opens_what_was_absent_and_makes_the_meeting_incomplete(
     bench: Workbench,
 ) -> None:
     deliver(bench, "meetings", "ended", id="a1_I_1", end="2026-02-01T09:00:00Z")
-    work_through_events(bench)
+    work_through(bench)
     with bench.database.transaction() as session:
         session.execute(update(Ingest).values(state=State.ABSENT, next_attempt_at=None))
         session.execute(update(Meeting).values(completed_at=NOW))
 
     deliver(bench, "meetingTranscripts", "created", id="t1", meetingId="a1_I_1")
-    work_through_events(bench)
+    work_through(bench)
 
     assert set(rows_of(bench, "a1_I_1").values()) == {State.WAITING}
     with bench.database.reading() as session:

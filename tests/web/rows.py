@@ -8,12 +8,12 @@ from sqlmodel import col
 
 from app.db.engine import Database
 from app.db.files import add_file, replace_participants, replace_snippets
-from app.db.inbox import mark_event, new_events, store_event
+from app.db.inbox import Verdict, mark_events, new_events, store_event
 from app.db.ingests import Lease, end_attempt, heartbeat, ingests_of, lease, open_ingest, reopen
 from app.db.meetings import ensure_meeting, fix_folder, settle_completeness, tell
 from app.models.outcomes import Absent, Done, Failed, Outcome
 from app.models.tables import File, Ingest, Meeting
-from app.models.words import CORE_RESOURCES, Kind, Priority, Reason, Resource, State
+from app.models.words import CORE_RESOURCES, EventOutcome, Kind, Priority, Reason, Resource, State
 
 SHA256 = "0123456789abcdef" * 4
 
@@ -154,8 +154,15 @@ class Rows:
             replace_participants(session, meeting.id, people)
             replace_snippets(session, meeting.id, "t1", said)
 
-    def event(self, data_id: str, outcome: str | None = None, *, deliveries: int = 1) -> None:
-        """One event, delivered so often, and what became of it."""
+    def event(
+        self,
+        data_id: str,
+        outcome: str | None = None,
+        *,
+        deliveries: int = 1,
+        error: str | None = None,
+    ) -> None:
+        """One event, delivered so often, and what became of it, and why."""
         for _ in range(deliveries):
             store_event(
                 self.database,
@@ -173,4 +180,6 @@ class Rows:
                     for each in new_events(session, now=self.now, limit=100)
                     if each.data_id == data_id
                 )
-                mark_event(session, event, outcome, now=self.now)
+                why = None if error is None else ("fault", error)
+                verdict = Verdict(event, EventOutcome(outcome), *(why or ()))
+                mark_events(session, [verdict], now=self.now)

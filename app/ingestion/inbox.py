@@ -1,0 +1,220 @@
+"""Working through the inbox: many events in one transaction, and none holds up the others."""
+
+import json
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy.orm import Session
+
+from app.db.inbox import Verdict, lock_new_events, mark_events, new_events, postpone_event
+from app.errors import (
+    AnswerUnreadable,
+    DatabaseUnavailable,
+    NotFound,
+    WebexError,
+    WebexUnavailable,
+    WorkerStopping,
+)
+from app.ingestion.news import Told, tell_meetings
+from app.ingestion.workbench import Workbench
+from app.models.tables import WebhookEvent
+from app.models.webex import Event, is_instance, is_meeting_id
+from app.models.words import EventOutcome, Resource
+from app.webex import resources
+from app.webex.client import WebexClient
+
+EVENTS_AT_ONCE = 200
+_SECONDS_A_SWEEP = 2
+_SECONDS_OF_QUESTIONS = 1
+_LONGEST_QUESTION_SECONDS = 15
+_MOST_TRIES = 20
+_LONGEST_PAUSE_SECONDS = 3600
+
+log = structlog.get_logger()
+
+
+def work_through_events(bench: Workbench) -> list[WebhookEvent]:
+    """Turn new events into rows, for about two seconds; those that only Webex can explain.
+
+    May run twice at once: an event that one of them is at is left alone by the other one, and
+    making, waking and reopening rows ends the same either way.
+    """
+    until = time.monotonic() + _SECONDS_A_SWEEP
+    unclear: list[WebhookEvent] = []
+    last: WebhookEvent | None = None
+    while True:
+        with bench.database.reading() as session:
+            events = new_events(session, now=bench.clock(), limit=EVENTS_AT_ONCE, after=last)
+        read = [_read(each) for each in events]
+        _settle(bench, [each for each in read if each is not None])
+        unclear += [each for each, what in zip(events, read, strict=True) if what is None]
+        if len(events) < EVENTS_AT_ONCE or time.monotonic() > until:
+            return unclear
+        last = events[-1]
+
+
+def ask_about_events(bench: Workbench, unclear: Sequence[WebhookEvent]) -> None:
+    """Ask Webex which meetings these events are about, for about a second; the rest stays new."""
+    until = time.monotonic() + _SECONDS_OF_QUESTIONS
+    for stored in unclear:
+        try:
+            webex = bench.webex.accompanied_by(_Patience(bench).look)
+            _settle(bench, [_explained(stored, webex, bench.clock())])
+        except WorkerStopping:
+            return
+        except WebexError as error:
+            _postpone(bench, stored, error)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            _settle(bench, [_fault(stored, error)])
+        if time.monotonic() > until:
+            return
+
+
+class _Patience:
+    """Ends a question that takes too long for a sweep, or when the worker stops."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._stopping = bench.stopping
+        self._until = time.monotonic() + _LONGEST_QUESTION_SECONDS
+
+    def look(self) -> None:
+        """Raises WebexUnavailable or WorkerStopping."""
+        if self._stopping():
+            raise WorkerStopping("the worker stops; the event is asked about later")
+        if time.monotonic() > self._until:
+            raise WebexUnavailable(
+                f"Webex's answer took more than {_LONGEST_QUESTION_SECONDS} seconds"
+            )
+
+
+def _read(stored: WebhookEvent) -> Told | Verdict | None:
+    """Read a stored event; None if only Webex can say which meeting it is about."""
+    try:
+        event = Event.read(json.loads(stored.body))
+    except (ValueError, RecursionError):
+        return _quarantined(stored, "not_an_event", "what is stored of it is not JSON")
+    except AnswerUnreadable as error:
+        return _quarantined(stored, "not_an_event", str(error))
+    data = event.data
+    match event.resource, event.event:
+        case Resource.MEETINGS, "started" | "ended":
+            return _judged(stored, event, data.id)
+        case Resource.PARTICIPANTS, "joined" | "left":
+            return _judged(stored, event, data.meeting_id)
+        case (Resource.RECORDINGS, "created" | "updated") | (Resource.TRANSCRIPTS, "created"):
+            return _judged(stored, event, data.meeting_id) if data.meeting_id else None
+    # Of no meeting that took place, such as a new one in somebody's calendar.
+    return Verdict(stored, EventOutcome.IGNORED)
+
+
+def _judged(stored: WebhookEvent, event: Event, meeting_id: str | None) -> Told | Verdict:
+    if meeting_id is not None and not is_meeting_id(meeting_id):
+        return _quarantined(stored, "id_unusable", "it is about an id that no meeting can have")
+    if meeting_id is None or not is_instance(meeting_id):
+        return Verdict(stored, EventOutcome.IGNORED)
+    return Told(stored, event, meeting_id)
+
+
+def _quarantined(stored: WebhookEvent, code: str, error: str) -> Verdict:
+    return Verdict(stored, EventOutcome.QUARANTINED, code, error)
+
+
+def _fault(stored: WebhookEvent, error: Exception) -> Verdict:
+    log.exception("event.fault", resource=stored.resource, data_id=stored.data_id)
+    kind = type(error).__name__
+    return _quarantined(stored, "fault", f"an error in webex-ingest itself: {kind}")
+
+
+def _explained(stored: WebhookEvent, webex: WebexClient, now: datetime) -> Told | Verdict:
+    event = Event.read(json.loads(stored.body))
+    if event.resource == Resource.RECORDINGS:
+        return _judged(stored, event, resources.recording(webex, event.data.id).meeting_id)
+    return _judged(stored, event, _meeting_of_transcript(webex, event.data.id, now))
+
+
+def _meeting_of_transcript(webex: WebexClient, transcript_id: str, now: datetime) -> str:
+    # There is no request for one transcript: it stands in the list of its account.
+    recent = resources.transcripts(webex, None, since=now - timedelta(days=28), now=now)
+    for each in recent:
+        if each.id == transcript_id and each.meeting_id:
+            return each.meeting_id
+    raise NotFound("Webex does not list the transcript yet", status=404)
+
+
+def _settle(bench: Workbench, read: Sequence[Told | Verdict]) -> None:
+    """Act on events and mark them, all together or none.
+
+    Where that meets an unexpected error, the halves are tried, so that in the end the one event
+    that it comes from is put aside alone.
+    """
+    if not read:
+        return
+    try:
+        with bench.database.transaction() as session:
+            verdicts = _act(session, bench, read)
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:
+        middle = len(read) // 2
+        if middle:
+            _settle(bench, read[:middle])
+            _settle(bench, read[middle:])
+            return
+        if isinstance(read[0], Verdict):
+            raise
+        verdicts = [_fault(read[0].stored, error)]
+        with bench.database.transaction() as session:
+            mark_events(session, verdicts, now=bench.clock())
+    for verdict in verdicts:
+        _log(verdict)
+
+
+def _act(session: Session, bench: Workbench, read: Sequence[Told | Verdict]) -> list[Verdict]:
+    now = bench.clock()
+    free = lock_new_events(session, [_stored(each) for each in read])
+    mine = [each for each in read if _stored(each).id in free]
+    told = [each for each in mine if isinstance(each, Told)]
+    tell_meetings(session, told, pace=bench.pace, now=now)
+    verdicts = [
+        Verdict(each.stored, EventOutcome.PROCESSED) if isinstance(each, Told) else each
+        for each in mine
+    ]
+    mark_events(session, verdicts, now=now)
+    return verdicts
+
+
+def _stored(read: Told | Verdict) -> WebhookEvent:
+    return read.stored if isinstance(read, Told) else read.event
+
+
+def _postpone(bench: Workbench, stored: WebhookEvent, error: WebexError) -> None:
+    now = bench.clock()
+    # A refused token or an unreachable Webex is no fault of the event: it waits it out.
+    is_its_own = error.status == 404 or isinstance(error, AnswerUnreadable)
+    enough = is_its_own and stored.tries + 1 >= _MOST_TRIES
+    if enough or not (error.retryable or error.status == 404):
+        asked = f"asked {stored.tries + 1} times, the last answer was: {error}"
+        verdict = Verdict(stored, EventOutcome.UNRESOLVED, error.code, asked)
+        with bench.database.transaction() as session:
+            mark_events(session, [verdict], now=now)
+        _log(verdict)
+        return
+    with bench.database.transaction() as session:
+        seconds = min(bench.pace.first_seconds * 1.5**stored.tries, _LONGEST_PAUSE_SECONDS)
+        postpone_event(session, stored, seconds=seconds, now=now)
+    log.warning(
+        "event.postponed", resource=stored.resource, data_id=stored.data_id, error=error.code
+    )
+
+
+def _log(verdict: Verdict) -> None:
+    event = verdict.event
+    told = {"resource": event.resource, "event_name": event.event, "data_id": event.data_id}
+    if verdict.error_code is None:
+        log.info(f"event.{verdict.outcome}", **told)
+    else:
+        log.warning(f"event.{verdict.outcome}", **told, error=verdict.error_code)

@@ -1,0 +1,100 @@
+"""What events say about meetings: hints about them, and what is wanted of them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.db.meetings import ensure_meetings, hint, lock_meetings, touch
+from app.ingestion.entry import WHOLE_MEETING, Urgency, Wishes, want
+from app.ingestion.workbench import Pace
+from app.models.tables import Meeting, WebhookEvent
+from app.models.webex import Event
+from app.models.words import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A stored event that could be read, and the meeting that it tells something about."""
+
+    stored: WebhookEvent
+    event: Event
+    meeting_id: str
+
+
+def tell_meetings(session: Session, told: Sequence[Told], *, pace: Pace, now: datetime) -> None:
+    """Act on events, oldest first: meetings and their rows are made, woken or reopened.
+
+    Several events about one meeting cost little more than one. The meetings are locked together
+    and in one order. What is said again changes nothing.
+    """
+    events: defaultdict[str, list[Event]] = defaultdict(list)
+    for each in told:
+        events[each.meeting_id].append(each.event)
+    # That somebody came or went makes no meeting: it is fetched when it has ended.
+    made = {each.meeting_id for each in told if each.event.resource != Resource.PARTICIPANTS}
+    ensure_meetings(session, made, source="webhook", now=now)
+    meetings = lock_meetings(session, events.keys())
+    wanted = []
+    for meeting_id, meeting in meetings.items():
+        _hint(session, meeting, events[meeting_id])
+        wanted.append((meeting, _wishes(meeting, events[meeting_id])))
+    want(session, wanted, pace=pace, now=now)
+
+
+def _hint(session: Session, meeting: Meeting, events: Sequence[Event]) -> None:
+    news = {
+        name: value
+        for name, value in _hints(meeting, events).items()
+        if value != getattr(meeting, name)
+    }
+    if news and not meeting.details_known and meeting.id is not None:
+        hint(session, meeting, **news)
+        touch(session, meeting.id)
+        session.refresh(meeting)
+
+
+def _hints(meeting: Meeting, events: Sequence[Event]) -> dict[str, Any]:
+    """What events say about a meeting; the later one of two is believed."""
+    hints: dict[str, Any] = {"webex_state": meeting.webex_state}
+    for event in events:
+        data = event.data
+        if event.resource == Resource.PARTICIPANTS:
+            continue
+        said: dict[str, Any] = {"site_url": data.site_url, "host_email": data.host_email}
+        if event.resource == Resource.MEETINGS:
+            ended = event.event == "ended"
+            if hints["webex_state"] == "ended" and not ended:
+                continue
+            said |= {"title": data.title, "start_at": data.start}
+            said |= {"webex_state": "ended", "end_at": data.end} if ended else {}
+            said.setdefault("webex_state", "inProgress")
+        hints |= {name: value for name, value in said.items() if value is not None}
+    return hints
+
+
+def _wishes(meeting: Meeting, events: Sequence[Event]) -> Wishes:
+    wishes: dict[tuple[str, str], Urgency] = {}
+
+    def wish(urgency: Urgency, resource: str, resource_id: str = "") -> None:
+        key = (resource, resource_id)
+        wishes[key] = max(urgency, wishes.get(key, urgency))
+
+    for event in events:
+        match event.resource, event.event:
+            case Resource.PARTICIPANTS, _:
+                if meeting.webex_state == "ended":
+                    wish(Urgency.NEWS, Resource.PARTICIPANTS)
+            case Resource.MEETINGS, "started":
+                pass
+            case resource, what:
+                for core, _ in WHOLE_MEETING:
+                    wish(Urgency.WANTED, core)
+                if resource != Resource.MEETINGS:
+                    wish(Urgency.CHANGED, resource)
+                    changed = what == "updated"
+                    wish(Urgency.CHANGED if changed else Urgency.NEWS, resource, event.data.id)
+    return wishes

@@ -1,0 +1,111 @@
+"""Upgrades: from every version there was, with its rows, on both databases."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import func, inspect, select, text
+from sqlalchemy.orm import Session
+from sqlmodel import SQLModel
+
+from app.db.engine import Database
+from app.db.place import prepare_file
+from app.db.schema import check_schema, migrate
+from app.models.tables import WebhookEvent
+from tests.db.revisions import REVISIONS, fill, to_revision
+from tests.db.rows import read_ingest, set_ingest
+from tests.e2e.house import APPLICATION, house
+from tests.processes import spawn
+from tests.servers import ValkeyServer
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_every_row_of_every_table_of_an_earlier_version_is_there_after_an_upgrade(
+    database_url: str, revision: str
+) -> None:
+    database = Database(database_url)
+    to_revision(database, revision)
+    filled = fill(database)
+
+    before, _ = migrate(database)
+
+    assert before == revision
+    check_schema(database)
+    tables = {table.name for table in SQLModel.metadata.sorted_tables}
+    assert set(filled) == tables
+    with database.reading() as session:
+        for mapper in SQLModel._sa_registry.mappers:
+            row = session.scalars(select(mapper.class_)).one()
+            put_in = filled[mapper.local_table.name]  # type: ignore[attr-defined]
+            assert {name: getattr(row, name) for name in put_in} == put_in
+    set_ingest(database, 1, bytes_per_second=4_000_000_000)
+    assert read_ingest(database, 1).bytes_per_second == 4_000_000_000
+    database.dispose()
+
+
+def test_an_upgrade_makes_no_table_anew(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    to_revision(database, "0002")
+    fill(database)
+    with database.transaction() as session:
+        pages = {name: _root_page(session, name) for name in ("webhook_event", "ingest")}
+
+    migrate(database)
+
+    with database.transaction() as session:
+        assert {name: _root_page(session, name) for name in pages} == pages
+        assert session.scalar(select(func.count()).select_from(WebhookEvent)) == 1
+    database.dispose()
+
+
+def _root_page(session: Session, table: str) -> int:
+    question = text("SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = :name")
+    return int(session.scalar(question, {"name": table}) or 0)
+
+
+def test_going_back_by_one_revision_keeps_the_events(database: Database) -> None:
+    fill(database)
+
+    to_revision(database, "0002", command.downgrade)
+
+    columns = {column["name"] for column in inspect(database.engine).get_columns("webhook_event")}
+    assert "error_code" not in columns
+    migrate(database)
+    with database.reading() as session:
+        event = session.scalars(select(WebhookEvent)).one()
+    assert (event.outcome, event.error_code) == ("unresolved", None)
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ("0002", "this program needs 0003: run `webex-ingest migrate`"),
+        ("9999", "it was made by a newer webex-ingest; run that version"),
+    ],
+)
+def test_no_program_runs_on_another_schema_and_each_says_what_to_do(
+    tmp_path: Path, valkey: ValkeyServer, found: str, told: str
+) -> None:
+    path = tmp_path / "var" / "webex-ingest.db"
+    prepare_file(str(path))
+    database = Database(f"sqlite:///{path}")
+    migrate(database)
+    with database.transaction() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = :found"), {"found": found})
+    database.dispose()
+    with house(tmp_path) as home:
+        home.environment["CELERY_BROKER_URL"] = valkey.url
+        bind = ["--bind", f"127.0.0.1:{home.port}", "--no-control-socket"]
+        programs = {
+            "command": ["app.cli", "status"],
+            "web": ["gunicorn", *bind, APPLICATION],
+            "worker": ["celery", "-A", "workers", "worker", "-Q", "control", "-P", "solo"],
+        }
+        for name, argv in programs.items():
+            with spawn([sys.executable, "-m", *argv], home.environment, cwd=home.folder) as run:
+                assert run.process.wait(60) != 0, name
+                said = [line for line in run.output().splitlines() if told in line]
+            assert len(said) == 1, (name, run.output())
+            assert said[0].startswith("webex-ingest: the database is at revision"), name
+            assert "Traceback" not in run.output(), name
