@@ -26,7 +26,6 @@ class Part:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.size = 0
         self.synced = 0
@@ -177,6 +176,18 @@ class Part:
             self._failure = _disk_full(error)
             raise self._failure from error
         self.synced = size
+
+
+def is_abandoned(path: Path) -> bool:
+    """Whether the writer of a part file has died; false where it lives, or nobody can tell."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        return _lock(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _lock(descriptor: int) -> bool:

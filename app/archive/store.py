@@ -4,16 +4,16 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from app.archive.checks import Checked, check_file
-from app.archive.part import Part
+from app.archive.part import Part, is_abandoned
 from app.errors import DiskFull
 from app.models.words import Kind
 
@@ -43,7 +43,7 @@ class Archive:
 
     def check_space(self, wanted_bytes: int = 0) -> None:
         """Raise DiskFull if ``wanted_bytes`` more would eat into the reserve."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        _make_folder(self.root)
         free = shutil.disk_usage(self.root).free
         if free - wanted_bytes < self.reserve_bytes:
             raise DiskFull(
@@ -51,12 +51,25 @@ class Archive:
                 f"{self.reserve_bytes / 1024**3:.1f} GiB must stay free (DISK_RESERVE_BYTES)"
             )
 
+    def make_folder(self, folder: str) -> None:
+        """Make a meeting's folder, and let no power cut take it away any more.
+
+        Once somebody may rely on the folder, what leads to it is surely on the disk, whoever
+        had made it and died then.
+        """
+        place = self.root / folder
+        _make_folder(place)
+        for each in place.parents:
+            _flush_folder(each)
+            if each == self.root:
+                break
+
     @contextmanager
     def part(self, folder: str, path: str, *, ingest_id: int, attempt: int) -> Iterator[Part]:
         """Open the part file of one attempt at one file; it stays when something goes wrong."""
         place = self.locate(folder, path)
-        name = f".{place.name}.{ingest_id}-{attempt}.part"
-        with Part(place.with_name(name)) as part:
+        _make_folder(place.parent)
+        with Part(place.with_name(f".{place.name}.{ingest_id}-{attempt}.part")) as part:
             yield part
 
     def earlier_part(self, folder: str, path: str, *, ingest_id: int, attempt: int) -> Path | None:
@@ -74,14 +87,14 @@ class Archive:
         earlier = [each for each in found if each[1] < attempt]
         return min(earlier)[2] if earlier else None
 
-    def remove_parts(self, folder: str, *, ingest_id: int, attempt: int) -> None:
-        """Remove the part files of an ingest that has ended with this attempt.
+    def remove_parts(self, folder: str, ended: Mapping[int, int]) -> None:
+        """Remove the part files of ingests that have ended, told with the last attempt of each.
 
         Opened again in this very moment, a later attempt may have one of its own.
         """
-        for part in (self.root / folder).glob(f"*/.*.{ingest_id}-*.part"):
-            found = re.search(rf"\.{ingest_id}-(\d+)\.part$", part.name)
-            if found and int(found[1]) <= attempt:
+        for part in (self.root / folder).rglob(".*.part"):
+            found = re.search(r"\.(\d+)-(\d+)\.part$", part.name)
+            if found and int(found[2]) <= ended.get(int(found[1]), 0):
                 part.unlink(missing_ok=True)
 
     def publish(
@@ -103,19 +116,31 @@ class Archive:
         checked = check_file(part.path, kind, place.suffix)
         believe(checked)
         part.sync()
-        part.path.replace(place)
-        _flush_folder(place.parent)
+        self._name(part, place, self.root / folder)
         return Stored(path, part.size, part.sha256, checked)
 
-    def store_bytes(self, content: bytes, folder: str, path: str, kind: Kind) -> Stored:
-        """Write a small file whole; writing the same again changes nothing."""
-        place = self.locate(folder, path)
+    def store_bytes(
+        self,
+        content: bytes,
+        folder: str,
+        path: str,
+        kind: Kind,
+        *,
+        ingest_id: int,
+        attempt: int,
+        believe: Callable[[], None] = lambda: None,
+    ) -> Stored:
+        """Write a small file whole; writing the same again changes nothing.
+
+        ``believe`` is called before the file gets its name, and may raise.
+        """
         stored = Stored(path, len(content), hashlib.sha256(content).hexdigest())
         if self.find(folder, path) == stored:
             return stored
         self.check_space(len(content))
-        _write_whole(place, content, lambda part: check_file(part, kind, place.suffix))
-        return stored
+        with self.part(folder, path, ingest_id=ingest_id, attempt=attempt) as part, _or_none(part):
+            part.write(content)
+            return self.publish(part, folder, path, kind, believe=lambda _checked: believe())
 
     def find(
         self, folder: str, path: str, *, progress: Callable[[], None] = lambda: None
@@ -136,8 +161,25 @@ class Archive:
         return Stored(path, size, sha256.hexdigest())
 
     def write_manifest(self, folder: str, manifest: dict[str, Any]) -> None:
-        """Replace a meeting's manifest as a whole."""
-        _write_whole(self.locate(folder, "manifest.json"), to_json(manifest), lambda _part: None)
+        """Replace a meeting's manifest as a whole; several may do so at once."""
+        place = self.locate(folder, "manifest.json")
+        _make_folder(place.parent)
+        for each in place.parent.glob(f".{place.name}.*.part"):
+            if is_abandoned(each):
+                each.unlink(missing_ok=True)
+        name = f".{place.name}.{secrets.token_hex(8)}.part"
+        with Part(place.with_name(name)) as part, _or_none(part):
+            part.write(to_json(manifest))
+            part.sync()
+            self._name(part, place, place.parent)
+
+    def _name(self, part: Part, place: Path, meeting: Path) -> None:
+        """Give a flushed part its name, and flush every folder up to the meeting's."""
+        part.path.replace(place)
+        for each in place.parents:
+            _flush_folder(each)
+            if each == meeting:
+                break
 
 
 def to_json(value: Any) -> bytes:
@@ -149,22 +191,23 @@ def to_json(value: Any) -> bytes:
     return text.encode(errors="backslashreplace")
 
 
-def _write_whole(place: Path, content: bytes, check: Any) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{place.name}.", suffix=".part", dir=place.parent)
-    part = Path(name)
+@contextmanager
+def _or_none(part: Part) -> Iterator[None]:
+    """Remove a part that comes to nothing: a small one is sooner written again than kept."""
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        check(part)
-        part.chmod(0o640)
-        part.replace(place)
+        yield
     except BaseException:
-        part.unlink(missing_ok=True)
+        part.path.unlink(missing_ok=True)
         raise
-    _flush_folder(place.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and all that lead to it; a power cut takes none of them away."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _flush_folder(folder.parent)
 
 
 def _flush_folder(folder: Path) -> None:

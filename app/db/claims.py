@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import chain, zip_longest
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from app.db.ingests import is_suspect, is_suspect_running
 from app.models.tables import Ingest
 from app.models.words import Priority, Queue, State
 
@@ -28,8 +29,12 @@ def claim_due(
     """
     if limit <= 0:
         return []
-    free = or_(col(Ingest.reserved_until).is_(None), col(Ingest.reserved_until) <= now)
-    ids = _abandoned(session, queue, free, now - timedelta(seconds=lease_seconds), limit)
+    before = now - timedelta(seconds=lease_seconds)
+    free = and_(
+        or_(col(Ingest.reserved_until).is_(None), col(Ingest.reserved_until) <= now),
+        or_(~is_suspect(before), ~is_suspect_running(before)),
+    )
+    ids = _abandoned(session, queue, free, before, limit)
     for priority in Priority:
         if len(ids) >= limit:
             break

@@ -9,8 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, case, func, null, or_, select, true, update
-from sqlalchemy.orm import Session
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    case,
+    exists,
+    func,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
 from app.db.statements import insert_into
@@ -18,6 +29,11 @@ from app.errors import LeaseLost
 from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
 from app.models.tables import Ingest, Meeting
 from app.models.words import Priority, Resource, State, queue_of
+
+SUSPECT_AFTER = 2
+"""So often a worker may vanish over a row before the row is suspected of being the reason."""
+
+_SUSPECTS_LOCK = 20210515
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +146,20 @@ def lease(
 ) -> tuple[Lease, Ingest] | None:
     """Take one due or abandoned row; None if somebody else has it or it is not due.
 
-    A doubled, late or forged nudge finds a row that is not due and stops here.
+    A doubled, late or forged nudge finds a row that is not due and stops here. A suspect is
+    refused while another one is worked on.
     """
-    abandoned = (col(Ingest.state) == State.RUNNING) & (
-        col(Ingest.heartbeat_at) < now - timedelta(seconds=lease_seconds)
-    )
+    before = now - timedelta(seconds=lease_seconds)
+    abandoned = (col(Ingest.state) == State.RUNNING) & (col(Ingest.heartbeat_at) < before)
     due = (col(Ingest.state) == State.WAITING) & (col(Ingest.next_attempt_at) <= now)
+    _one_by_one(session, ingest_id)
     attempt = session.scalar(
         update(Ingest)
-        .where(col(Ingest.id) == ingest_id, or_(due, abandoned))
+        .where(
+            col(Ingest.id) == ingest_id,
+            or_(due, abandoned),
+            or_(~is_suspect(before), ~is_suspect_running(before)),
+        )
         .values(
             state=State.RUNNING,
             attempt=Ingest.attempt + 1,
@@ -153,6 +174,38 @@ def lease(
         return None
     row = session.scalars(select(Ingest).where(col(Ingest.id) == ingest_id)).one()
     return Lease(ingest_id, attempt), row
+
+
+def is_suspect(before: datetime) -> ColumnElement[bool]:
+    """Whether two workers have vanished over a row, the one that has been silent ``before`` too.
+
+    A worker that dies takes all its threads with it, so each row that it was working on has lost
+    it, and only one was the reason. Suspects are worked on one at a time: then one that kills
+    its worker takes no other suspect along, and the innocent ones end.
+    """
+    silent = (col(Ingest.state) == State.RUNNING) & (col(Ingest.heartbeat_at) < before)
+    lost = col(Ingest.lost)
+    return or_(lost >= SUSPECT_AFTER, silent & (lost >= SUSPECT_AFTER - 1))
+
+
+def is_suspect_running(before: datetime) -> ColumnElement[bool]:
+    """Whether a suspect of the same queue is worked on by a worker that is alive."""
+    other = aliased(Ingest)
+    return exists().where(
+        col(other.queue) == col(Ingest.queue),
+        col(other.state) == State.RUNNING,
+        col(other.heartbeat_at) >= before,
+        col(other.lost) >= SUSPECT_AFTER,
+    )
+
+
+def _one_by_one(session: Session, ingest_id: int) -> None:
+    """On Postgres, where leases are taken side by side, let one suspect know of the other."""
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    lost = session.scalar(select(col(Ingest.lost)).where(col(Ingest.id) == ingest_id))
+    if lost:
+        session.execute(select(func.pg_advisory_xact_lock(_SUSPECTS_LOCK)))
 
 
 def heartbeat(session: Session, lease: Lease, *, now: datetime, **progress: Any) -> None:

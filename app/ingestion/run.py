@@ -96,10 +96,6 @@ def _end(work: Work, outcome: Outcome) -> None:
             _wake_list(work, session)
         touch(session, work.meeting_row_id)
         completed = settle_completeness(session, work.meeting_row_id, now=now)
-        folder = session.get_one(Meeting, work.meeting_row_id).folder
-    if folder and not isinstance(outcome, Wait):
-        ids = {"ingest_id": work.lease.ingest_id, "attempt": work.lease.attempt}
-        work.bench.archive.remove_parts(folder, **ids)
     refresh_manifest(work.bench, work.meeting_row_id)
     _log(outcome)
     if completed:

@@ -14,7 +14,7 @@ from app.db.meetings import fix_folder, lock_meeting, manifest_written, touch
 from app.errors import NoFolderYet
 from app.ingestion.workbench import Work, Workbench
 from app.models.secrecy import without_secrets
-from app.models.tables import File, Meeting
+from app.models.tables import File, Ingest, Meeting
 from app.models.words import Kind, State
 
 log = structlog.get_logger()
@@ -42,6 +42,7 @@ def folder_of(work: Work) -> str:
         host=meeting.host_email or "unknown",
         title=meeting.title or "untitled",
     )
+    work.bench.archive.make_folder(folder)
     with work.bench.database.transaction() as session:
         return fix_folder(session, meeting, folder)
 
@@ -59,7 +60,10 @@ def store_bytes(work: Work, kind: Kind, path: str, content: bytes) -> None:
     version, needed = plan_version(work, folder, kind, sha256)
     if needed:
         place = versioned(path, version)
-        stored = work.bench.archive.store_bytes(content, folder, place, kind)
+        ids = {"ingest_id": work.lease.ingest_id, "attempt": work.lease.attempt}
+        # Who was overtaken while writing must not put an older file in the place of a newer one.
+        archive = work.bench.archive
+        stored = archive.store_bytes(content, folder, place, kind, **ids, believe=work.tell)
         record_file(work, kind, stored, version=version, source=sha256)
 
 
@@ -127,5 +131,16 @@ def _write_manifest(bench: Workbench, meeting_row_id: int) -> bool:
         ingests = ingests_of(session, meeting_row_id)
         files = files_of(session, meeting_row_id)
     bench.archive.write_manifest(meeting.folder, manifest_of(meeting, ingests, files))
+    # Before the revision is noted: whoever dies in between leaves it to the sweep.
+    bench.archive.remove_parts(meeting.folder, _ended(ingests))
     with bench.database.transaction() as session:
         return manifest_written(session, meeting_row_id, meeting.revision)
+
+
+def _ended(ingests: list[Ingest]) -> dict[int, int]:
+    """The last attempt of each ingest that has ended, by its id."""
+    return {
+        each.id: each.attempt
+        for each in ingests
+        if each.id is not None and each.state not in (State.WAITING, State.RUNNING)
+    }

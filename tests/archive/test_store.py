@@ -36,6 +36,10 @@ def open_part(archive: Archive, *, ingest_id: int = 7, attempt: int = 1) -> Iter
         yield part
 
 
+def store(archive: Archive, content: bytes, path: str, kind: Kind) -> Stored:
+    return archive.store_bytes(content, FOLDER, path, kind, ingest_id=7, attempt=1)
+
+
 def files(archive: Archive) -> list[str]:
     return sorted(path.name for path in archive.root.rglob("*") if path.is_file())
 
@@ -286,7 +290,7 @@ def test_the_parts_of_an_ended_ingest_are_removed_and_no_others(archive: Archive
             with archive.part(FOLDER, path, ingest_id=ingest_id, attempt=2):
                 pass
 
-    archive.remove_parts(FOLDER, ingest_id=7, attempt=2)
+    archive.remove_parts(FOLDER, {7: 2})
 
     left = files(archive)
     assert len(left) == 6
@@ -298,13 +302,13 @@ def test_the_part_of_a_later_attempt_is_left_alone(archive: Archive) -> None:
         with open_part(archive, attempt=attempt):
             pass
 
-    archive.remove_parts(FOLDER, ingest_id=7, attempt=2)
+    archive.remove_parts(FOLDER, {7: 2})
 
     assert files(archive) == [".r1.mp4.7-3.part"]
 
 
 def test_removing_parts_where_nothing_is_harms_nothing(archive: Archive) -> None:
-    archive.remove_parts(FOLDER, ingest_id=7, attempt=2)
+    archive.remove_parts(FOLDER, {7: 2})
 
 
 def test_a_whole_part_gets_its_name(archive: Archive) -> None:
@@ -349,10 +353,10 @@ def test_a_part_is_on_the_disk_before_it_gets_its_name(archive: Archive) -> None
 
 
 def test_storing_the_same_bytes_twice_changes_nothing(archive: Archive) -> None:
-    first = archive.store_bytes(b"{}\n", FOLDER, "meeting.json", Kind.MEETING)
+    first = store(archive, b"{}\n", "meeting.json", Kind.MEETING)
     before = archive.locate(FOLDER, "meeting.json").stat()
 
-    second = archive.store_bytes(b"{}\n", FOLDER, "meeting.json", Kind.MEETING)
+    second = store(archive, b"{}\n", "meeting.json", Kind.MEETING)
 
     after = archive.locate(FOLDER, "meeting.json").stat()
     assert first == second == Stored("meeting.json", 3, hashlib.sha256(b"{}\n").hexdigest())
@@ -360,9 +364,9 @@ def test_storing_the_same_bytes_twice_changes_nothing(archive: Archive) -> None:
 
 
 def test_storing_other_bytes_replaces_the_file_as_a_whole(archive: Archive) -> None:
-    archive.store_bytes(b"[1]\n", FOLDER, "meeting.json", Kind.MEETING)
+    store(archive, b"[1]\n", "meeting.json", Kind.MEETING)
 
-    archive.store_bytes(b"[2]\n", FOLDER, "meeting.json", Kind.MEETING)
+    store(archive, b"[2]\n", "meeting.json", Kind.MEETING)
 
     assert archive.locate(FOLDER, "meeting.json").read_bytes() == b"[2]\n"
     assert files(archive) == ["meeting.json"]
@@ -370,13 +374,13 @@ def test_storing_other_bytes_replaces_the_file_as_a_whole(archive: Archive) -> N
 
 def test_bytes_that_are_not_of_their_kind_leave_nothing_behind(archive: Archive) -> None:
     with pytest.raises(MediaBroken):
-        archive.store_bytes(b"WEBVTT\n", FOLDER, "transcripts/t1.vtt", Kind.VTT)
+        store(archive, b"WEBVTT\n", "transcripts/t1.vtt", Kind.VTT)
 
     assert files(archive) == []
 
 
 def test_what_is_in_place_is_found_with_its_checksum(archive: Archive) -> None:
-    archive.store_bytes(b"{}\n", FOLDER, "meeting.json", Kind.MEETING)
+    store(archive, b"{}\n", "meeting.json", Kind.MEETING)
 
     assert archive.find(FOLDER, "meeting.json") is not None
     assert archive.find(FOLDER, "participants.json") is None
@@ -389,7 +393,7 @@ def test_the_reserve_of_the_disk_is_never_touched(tmp_path: Path) -> None:
     with pytest.raises(DiskFull, match="DISK_RESERVE_BYTES"):
         archive.check_space()
     with pytest.raises(DiskFull):
-        archive.store_bytes(b"{}\n", FOLDER, "meeting.json", Kind.MEETING)
+        store(archive, b"{}\n", "meeting.json", Kind.MEETING)
     assert files(archive) == []
 
 

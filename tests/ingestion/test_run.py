@@ -5,6 +5,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 from sqlmodel import col
@@ -139,7 +140,9 @@ def test_a_recording_that_changed_is_stored_beside_the_first(stage: Stage) -> No
 class FullArchive(Archive):
     """An archive on a disk without any room, whatever it said before."""
 
-    def store_bytes(self, content: bytes, folder: str, path: str, kind: Kind) -> Stored:
+    def store_bytes(
+        self, content: bytes, folder: str, path: str, kind: Kind, **_ids: Any
+    ) -> Stored:
         name = f"{folder}/{path} ({kind}, {len(content)} bytes)"
         raise OSError(errno.ENOSPC, "No space left on device", name)
 
