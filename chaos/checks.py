@@ -16,12 +16,10 @@ def lost(acknowledged: Iterable[str], inventory: Inventory) -> list[str]:
 
 
 def wrong(truths: Iterable[Truth], inventory: Inventory) -> list[str]:
-    """Files of complete meetings that are missing, or not what Webex served."""
+    """Files that are missing, or not what Webex served; truths are those of complete meetings."""
     found = []
     for truth in truths:
         name = truth["meeting_id"]
-        if name not in inventory.complete:
-            continue
         stored = {(row["resource_id"], row["kind"]): row for row in inventory.files.get(name, [])}
         for file in truth["files"]:
             row = stored.get((file["resource_id"], file["kind"]))

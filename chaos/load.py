@@ -84,13 +84,12 @@ class Load(threading.Thread):
             act()
 
     def stop(self) -> None:
-        """Hold no more meetings; what was held back comes, and Webex is well again."""
+        """Hold no more meetings, and lose no more webhooks; what was held back comes."""
         self._over.set()
         self.join()
         if self._troubles:
             self._postman.join()
             self._control.change_settings(shuffle=False, drop_ratio=0.0)
-            self._control.forget_faults()
             self._control.release_webhooks()
 
     def _hold(self) -> None:

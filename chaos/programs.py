@@ -18,7 +18,7 @@ PACE = {
     "RATE_LIMIT_PER_MINUTE": "100000",
     "LOG_FORMAT": "json",
 }
-_WEB = ["gunicorn", "--worker-class", "gthread", "--workers", "2", "--threads", "16"]
+_WEB = ["gunicorn", "--preload", "--worker-class", "gthread", "--workers", "2", "--threads", "16"]
 _APPLICATION = "app.web.application:create_app_from_environment()"
 
 

@@ -78,9 +78,12 @@ def check(
     logs: Path,
 ) -> Report:
     """Compare what Webex said and served with what is there now."""
-    acked = acknowledged(control.deliveries(), held)
-    truths = [control.truth(each) for each in sorted(held) if each in inventory.meetings]
-    traffic = served(control.requests(origin="media"), _sizes(truths))
+    deliveries, requests = control.deliveries(), control.requests(origin="media")
+    for name, seen in (("deliveries", deliveries), ("requests", requests)):
+        (logs / f"{name}.json").write_text(json.dumps(seen, indent=1))
+    acked = acknowledged(deliveries, held)
+    truths = [control.truth(each) for each in sorted(held) if each in inventory.complete]
+    traffic = served(requests, _sizes(truths))
     slow = [f"{name} took {s:.1f} s" for name, s in stop_seconds.items() if s > STOP_SECONDS]
     found = {
         "lost": checks.lost(acked.meetings, inventory),
