@@ -1,6 +1,7 @@
 """``python -m chaos.soak``: run an installation at a steady rate, and see that nothing grows."""
 
 import json
+import logging
 import random
 import tempfile
 import threading
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 import click
+import structlog
 
 from chaos.gauges import Gauges, Observer, Trend, trends
 from chaos.installation import Installation, installed
@@ -39,6 +41,8 @@ def main(seconds: float, database: str, meeting_every: float, folder: Path | Non
 
     The last line is JSON.
     """
+    # What our own sweeps would tell belongs into no table.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     with tempfile.TemporaryDirectory(prefix="webex-ingest-soak-") as temporary:
         place = (folder or Path(temporary)).absolute()
         chance = random.Random(0)  # noqa: S311 -- no secret
