@@ -40,7 +40,10 @@ PACE = {
     "RATE_LIMIT_PER_MINUTE": "100000",
     "LOG_FORMAT": "json",
 }
-GUNICORN = ["gunicorn", "--preload", "--worker-class", "gthread", "--workers", "2", "--threads", "8"]
+GUNICORN = [
+    *("gunicorn", "--preload", "--worker-class", "gthread"),
+    *("--workers", "2", "--threads", "8"),
+]
 APPLICATION = "app.web.application:create_app_from_environment()"
 
 
