@@ -36,16 +36,19 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def postgres_url(postgres: PostgresServer) -> Iterator[str]:
-    """The address of an empty database of the test's own."""
+def postgres_url(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[str]:
+    """The address of a database of the test's own, empty unless `database` is asked for."""
     name = f"test_{uuid.uuid4().hex}"
-    yield postgres.create_database(name)
+    # Making a database is slow, so it is not made empty first and then once more as a copy.
+    is_migrated = "database" in request.fixturenames
+    template = request.getfixturevalue("migrated_template") if is_migrated else None
+    yield postgres.create_database(name, template=template)
     postgres.drop_database(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of an empty database, on each kind in turn."""
+    """The address of a database, on each kind in turn; empty unless `database` is asked for."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'webex-ingest.db'}"
     url: str = request.getfixturevalue("postgres_url")
@@ -71,14 +74,8 @@ def migrated_template(postgres: PostgresServer) -> str:
 def database(request: pytest.FixtureRequest, database_url: str) -> Iterator[Database]:
     """A database with the newest schema, on each kind in turn; it is at `database_url`."""
     database = Database(database_url)
-    name = str(database.url.database)
     if database.is_sqlite:
-        shutil.copyfile(request.getfixturevalue("migrated_file"), name)
-    else:
-        server: PostgresServer = request.getfixturevalue("postgres")
-        template = request.getfixturevalue("migrated_template")
-        server.drop_database(name)
-        server.create_database(name, template=template)
+        shutil.copyfile(request.getfixturevalue("migrated_file"), str(database.url.database))
     yield database
     database.dispose()
 

@@ -15,7 +15,7 @@ import pytest
 
 from app.cli.follow import PlainLines, downloads_text, percent_done
 from app.db.engine import Database
-from app.db.ingests import heartbeat, ingests_of
+from app.db.ingests import end_attempt, heartbeat, ingests_of
 from app.db.meetings import find_meeting, settle_completeness
 from app.db.place import prepare_file
 from app.db.schema import migrate
@@ -191,11 +191,15 @@ def end_everything(rows: Rows, meeting_id: str) -> None:
         assert meeting is not None
         assert meeting.id is not None
         found = ingests_of(session, meeting.id)
-    ids = [each.id for each in found if each.resource in CORE_RESOURCES and not each.resource_id]
-    for ingest_id in ids:
-        assert ingest_id is not None
-        rows.end(rows.run(ingest_id), Done())
+    leases = []
+    for each in found:
+        if each.resource in CORE_RESOURCES and not each.resource_id:
+            assert each.id is not None
+            leases.append(rows.run(each.id))
+    # At once, as a worker does it: who sees the last one ended sees the meeting complete.
     with rows.database.transaction() as session:
+        for lease in leases:
+            end_attempt(session, lease, Done(), now=rows.now)
         settle_completeness(session, meeting.id, now=rows.now)
 
 

@@ -41,14 +41,8 @@ PACE = {
     "LOG_FORMAT": "json",
 }
 GUNICORN = [
-    "gunicorn",
-    "--preload",
-    "--worker-class",
-    "gthread",
-    "--workers",
-    "2",
-    "--threads",
-    "8",
+    *("gunicorn", "--preload", "--worker-class", "gthread"),
+    *("--workers", "2", "--threads", "8"),
 ]
 APPLICATION = "app.web.application:create_app_from_environment()"
 
