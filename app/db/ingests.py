@@ -18,7 +18,6 @@ from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
 from app.models.tables import Ingest, Meeting
 from app.models.words import Priority, Resource, State, queue_of
 
-
 SUSPECT_AFTER = 2
 """So often a worker may vanish over a row before the row is suspected of being the reason."""
 
