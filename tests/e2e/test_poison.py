@@ -50,6 +50,8 @@ class Poisoned:
 
     def kill_who_works(self) -> None:
         """Kill a child of the one worker, and all of the other, as often as they begin anew."""
+        if sum(min(row.attempt, MOST_LOST) for row in self.rows()) == sum(self._deaths.values()):
+            return
         now = self.executions()
         if now["poll"] > self._deaths["poll"]:
             for child in children_of(self._poll.pid):
@@ -77,8 +79,6 @@ class Poisoned:
 
     def both_failed(self) -> bool:
         """Whether nobody works on the two rows any more."""
-        if min(self._deaths.values()) < MOST_LOST:
-            return False
         return [row.state for row in self.rows()] == [State.FAILED, State.FAILED]
 
     def _start_transfers(self) -> None:
