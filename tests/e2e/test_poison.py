@@ -130,7 +130,7 @@ def test_work_that_kills_every_worker_fails_after_five_and_holds_up_nothing(
             waiting.difference_update([each for each in waiting if is_complete(home, each)])
             return not waiting
 
-        eventually(all_over, seconds=100, message=lambda: f"{poisoned.rows()} {waiting}")
+        eventually(all_over, seconds=150, message=lambda: f"{poisoned.rows()} {waiting}")
 
         assert poisoned.executions() == {"poll": MOST_LOST, "transfer": MOST_LOST}
         for row in poisoned.rows():
