@@ -7,7 +7,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,10 +59,10 @@ class Archive:
         """
         place = self.root / folder
         _make_folder(place)
-        for each in place.parents:
-            _flush_folder(each)
-            if each == self.root:
-                break
+        _flush_folders(place.parent, self.root)
+        # Who may work in a folder may not always read the one around it.
+        with suppress(PermissionError):
+            _flush_folder(self.root.parent)
 
     @contextmanager
     def part(self, folder: str, path: str, *, ingest_id: int, attempt: int) -> Iterator[Part]:
@@ -147,6 +147,7 @@ class Archive:
     ) -> Stored | None:
         """What is in a file's place, with its checksum; None if there is nothing.
 
+        Whoever gave it its name may have died before the folder was flushed; afterwards it is.
         ``progress`` is called at every MiB, and may raise.
         """
         place = self.locate(folder, path)
@@ -158,6 +159,7 @@ class Archive:
                 sha256.update(piece)
                 size += len(piece)
                 progress()
+        _flush_folders(place.parent, self.root / folder)
         return Stored(path, size, sha256.hexdigest())
 
     def write_manifest(self, folder: str, manifest: dict[str, Any]) -> None:
@@ -176,10 +178,7 @@ class Archive:
     def _name(self, part: Part, place: Path, meeting: Path) -> None:
         """Give a flushed part its name, and flush every folder up to the meeting's."""
         part.path.replace(place)
-        for each in place.parents:
-            _flush_folder(each)
-            if each == meeting:
-                break
+        _flush_folders(place.parent, meeting)
 
 
 def to_json(value: Any) -> bytes:
@@ -208,6 +207,14 @@ def _make_folder(folder: Path) -> None:
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     _flush_folder(folder.parent)
+
+
+def _flush_folders(folder: Path, top: Path) -> None:
+    """Flush a folder, and each that leads to it from the top one."""
+    for each in (folder, *folder.parents):
+        _flush_folder(each)
+        if each == top:
+            break
 
 
 def _flush_folder(folder: Path) -> None:

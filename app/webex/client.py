@@ -4,6 +4,8 @@ import copy
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, wait
+from functools import partial
 from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
@@ -26,6 +28,7 @@ _MOST_PAGES = 1000
 # One request and its quick repetitions end well within a lease of thirty seconds.
 _TIMEOUT_SECONDS = (5, 20)
 _PATIENCE_SECONDS = 5
+_LOOK_SECONDS = 0.5
 _MOST_TEXT_BYTES = 64 * 1024**2
 _TOKEN = re.compile(r"[!-~]+")
 
@@ -59,7 +62,10 @@ class WebexClient:
         self._sessions = threading.local()
 
     def accompanied_by(self, before_request: Callable[[], None]) -> Self:
-        """The same client, calling ``before_request`` before each request, as a heartbeat."""
+        """The same client, calling ``before_request`` before each request, as a heartbeat.
+
+        While an answer is waited for it is called every half second; what it raises ends the wait.
+        """
         accompanied = copy.copy(self)
         accompanied._before_request = before_request
         return accompanied
@@ -148,14 +154,17 @@ class WebexClient:
         self._before_request()
         self._gate.enter()
         try:
-            response = self._session().request(
-                method,
-                url,
-                params=params,
-                json=json,
-                headers={"Accept": accept},
-                timeout=_TIMEOUT_SECONDS,
-                allow_redirects=False,
+            response = self._answer(
+                partial(
+                    self._session().request,
+                    method,
+                    url,
+                    params=params,
+                    json=json,
+                    headers={"Accept": accept},
+                    timeout=_TIMEOUT_SECONDS,
+                    allow_redirects=False,
+                )
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Their texts hold addresses, so only the kind of error is told.
@@ -171,6 +180,22 @@ class WebexClient:
             error.retry_after_seconds = self._gate.close(error.retry_after_seconds)
             raise
         return response
+
+    def _answer(self, ask: Callable[[], requests.Response]) -> requests.Response:
+        """Wait for an answer, and look up from waiting to see whether the work may go on.
+
+        The request is left to a thread of its own: nothing else can end a wait for bytes.
+        """
+        answer: Future[requests.Response] = Future()
+        threading.Thread(target=_settle, args=(answer, ask), name="webex", daemon=True).start()
+        while not wait([answer], timeout=_LOOK_SECONDS).done:
+            try:
+                self._before_request()
+            except BaseException:
+                # Whoever asks next must not share a connection with the one that still waits.
+                del self._sessions.session
+                raise
+        return answer.result()
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._sessions, "session", None)
@@ -192,6 +217,14 @@ class WebexClient:
             )
         request.headers["Authorization"] = f"Bearer {token}"
         return request
+
+
+def _settle(answer: "Future[requests.Response]", ask: Callable[[], requests.Response]) -> None:
+    try:
+        answer.set_result(ask())
+    except BaseException as error:
+        # Not lost: result() raises it again where somebody waits for the answer.
+        answer.set_exception(error)
 
 
 def _origin(url: str) -> tuple[str, str] | None:

@@ -93,6 +93,13 @@ class House:
             eventually(lambda: self.answers("/readyz"), seconds=40, message="the web is not ready")
             yield running
 
+    @contextmanager
+    def worker(self, queue: str, pool: str) -> Iterator[Spawned]:
+        """Run one more worker until the block ends."""
+        argv = [sys.executable, "-m", *_worker(queue, pool)]
+        with spawn(argv, self.environment, cwd=self.folder) as worker:
+            yield worker
+
     def answers(self, path: str) -> bool:
         """Whether the web answers 200."""
         try:

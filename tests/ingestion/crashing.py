@@ -124,6 +124,8 @@ def attempt(world: World, now: datetime, deadly: str) -> None:
 
 def recover(world: World, now: datetime) -> None:
     """Work as others would when the lease is over, and write down what the rows say then."""
+    if world.folder.name != "warm":
+        Border(world.archive, world.folder / "recovery").watch()
     bench = world.bench(lambda: now)
     for _ in range(ROUNDS):
         now += LEASE_IS_OVER

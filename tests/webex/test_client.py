@@ -1,5 +1,6 @@
 """The client asks Webex as one account, follows lists to their end and tells what went wrong."""
 
+import time
 import traceback
 from pathlib import Path
 
@@ -200,6 +201,27 @@ def test_a_heartbeat_can_end_the_work(make_client: MakeClient) -> None:
             make_client(host.url).accompanied_by(stop).get("/x")
 
         assert host.requests == []
+
+
+def test_a_heartbeat_goes_on_beside_a_stalled_answer_and_can_end_it(
+    make_client: MakeClient,
+) -> None:
+    beats: list[float] = []
+
+    def beat() -> None:
+        beats.append(time.monotonic())
+        if len(beats) == 3:
+            raise WorkerStopping("it stops")
+
+    with Host(Answer(body=b"{}", piece_bytes=1, pause_seconds=60)) as host:
+        client = make_client(host.url)
+        with pytest.raises(WorkerStopping):
+            client.accompanied_by(beat).get("/x")
+        host.answers = [Answer(body=b"{}")]
+
+        assert client.get("/x") == {}
+    assert len(beats) == 3
+    assert beats[-1] - beats[0] < 10
 
 
 @pytest.mark.parametrize("token", [None, "", "“smart-quoted”", "two\nlines", "with space", "ü"])
