@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -91,6 +91,18 @@ def hint(session: Session, meeting: Meeting, **hints: Any) -> None:
     )
 
 
+def hint_all(session: Session, meetings: Collection[Meeting]) -> None:
+    """Write down the hints that these rows, which are locked, have been given in memory."""
+    table: Any = Meeting.__table__  # type: ignore[attr-defined]
+    names = ("webex_state", "title", "site_url", "host_email", "start_at", "end_at")
+    hints = [
+        {"hinted_id": each.id} | {name: getattr(each, name) for name in names} for each in meetings
+    ]
+    which = (table.c.id == bindparam("hinted_id"), table.c.details_known.is_(False))
+    if hints:
+        session.connection().execute(update(table).where(*which), hints)
+
+
 def tell(session: Session, meeting: Meeting, **details: Any) -> None:
     """Write down what the API says about a meeting; unknown details stay as they were."""
     known = {name: value for name, value in details.items() if value is not None}
@@ -114,6 +126,8 @@ def fix_folder(session: Session, meeting: Meeting, folder: str) -> str:
 
 def touch(session: Session, *meeting_row_ids: int) -> None:
     """Say that something the manifest tells has changed."""
+    if not meeting_row_ids:
+        return
     session.execute(
         update(Meeting)
         .where(col(Meeting.id).in_(meeting_row_ids))
