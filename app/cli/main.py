@@ -5,6 +5,7 @@ import sys
 import click
 
 from app.cli.demo import demo
+from app.cli.replay import replay
 from app.cli.serve import serve
 from app.cli.setup import init, migrate
 from app.cli.status import status
@@ -19,7 +20,7 @@ def commands() -> None:
     """Bring Webex meetings' recordings, transcripts and participants into your own archive."""
 
 
-for command in (serve, demo, migrate, init, ingest, status, retry, webhooks):
+for command in (serve, demo, migrate, init, ingest, status, retry, replay, webhooks):
     commands.add_command(command)
 
 

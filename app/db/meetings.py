@@ -79,6 +79,14 @@ def find_meeting(session: Session, meeting_id: str) -> Meeting | None:
     ).one_or_none()
 
 
+def meetings_with_work(session: Session, names: Collection[str]) -> list[str]:
+    """Those meetings that have ingests and are named, or one of whose recordings or such is."""
+    named = col(Meeting.meeting_id).in_(names) | col(Ingest.resource_id).in_(names)
+    work = col(Ingest.meeting_row_id) == col(Meeting.id)
+    found = select(col(Meeting.meeting_id)).join(Ingest, work).where(named).distinct()
+    return [*session.scalars(found)]
+
+
 def hint(session: Session, meeting: Meeting, **hints: Any) -> None:
     """Fill in what is not known yet, from a webhook: the API's own word is never overwritten."""
     known = {name: value for name, value in hints.items() if value is not None}
