@@ -42,7 +42,9 @@ def replay(
         until=until.replace(tzinfo=UTC) + timedelta(days=1) if until else None,
         put_aside=quarantined,
     )
-    runtime.broker.ask_for_sweep(expires_seconds=_SWEEP_EXPIRES_SECONDS)
+    if runtime.settings.celery_broker_url:
+        # Without a broker of its own to ask, `serve` finds them with its next sweep.
+        runtime.broker.ask_for_sweep(expires_seconds=_SWEEP_EXPIRES_SECONDS)
     if not as_json:
         click.echo(_told(replayed))
     meetings = _followed(bench, replayed) if wait else []
