@@ -22,7 +22,7 @@ from workers.steady import Steady
 STEPS = [timedelta(days=-1), timedelta(hours=-1), timedelta(hours=1), timedelta(days=1)]
 
 
-@pytest.mark.parametrize(("step", "phase_seconds"), zip(STEPS, (700, 20, 400, 20), strict=True))
+@pytest.mark.parametrize(("step", "phase_seconds"), [*zip(STEPS, (700, 20, 400, 20), strict=True)])
 def test_a_clock_that_is_set_while_a_meeting_waits_loses_nothing_and_delays_it_little(
     sqlite_stage: Stage, step: timedelta, phase_seconds: int
 ) -> None:
