@@ -13,9 +13,14 @@ Command = Callable[..., Any]
 
 
 def with_options(*, mib: int, size_of: str) -> Callable[[Command], Command]:
-    """Give a command ``mib``, ``folder``, ``results`` and ``bars``."""
+    """Give a command ``mib``, and what ``with_places`` gives."""
+    option = click.option("--mib", envvar="BENCH_MIB", default=mib, help=f"Size of {size_of}.")
+    return lambda command: option(with_places(command))
+
+
+def with_places(command: Command) -> Command:
+    """Give a command ``folder``, ``results`` and ``bars``."""
     options = (
-        click.option("--mib", envvar="BENCH_MIB", default=mib, help=f"Size of {size_of}."),
         click.option(
             "--folder",
             envvar="BENCH_DIR",
@@ -34,10 +39,7 @@ def with_options(*, mib: int, size_of: str) -> Callable[[Command], Command]:
         ),
     )
 
-    def add(command: Command) -> Command:
-        # Decorators apply from the last to the first; help lists them in this order.
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
+    # Decorators apply from the last to the first; help lists them in this order.
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -41,7 +41,9 @@ class Stage:
         self.folder = folder
         self.archive = settings.archive_dir
         self.now = MORNING
-        self.runtime: Runtime = build_runtime(settings, clock=lambda: self.now)
+        self.skew = timedelta()
+        """How far the clock of our own host is ahead of the world's."""
+        self.runtime: Runtime = build_runtime(settings, clock=lambda: self.now + self.skew)
         self.bench = self.runtime.bench
         self._move_to(MORNING)
 
@@ -136,7 +138,8 @@ class Stage:
                 for ingest_id in session.scalars(
                     select(col(Ingest.id))
                     .where(
-                        col(Ingest.state) == State.WAITING, col(Ingest.next_attempt_at) <= self.now
+                        col(Ingest.state) == State.WAITING,
+                        col(Ingest.next_attempt_at) <= self.now + self.skew,
                     )
                     .order_by(col(Ingest.id))
                 )
@@ -159,7 +162,8 @@ class Stage:
                     col(WebhookEvent.outcome).is_(None)
                 )
             )
-        times = [time for time in (due, event) if time is not None and time > self.now]
+        known = [time - self.skew for time in (due, event) if time is not None]
+        times = [time for time in known if time > self.now]
         far = timedelta(minutes=10 if self.now - MORNING < timedelta(hours=4) else 60)
         moment = min([*times, self.now + far])
         return moment if moment < end else None

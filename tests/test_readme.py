@@ -30,7 +30,7 @@ _NAMED = re.compile(
 )
 _ELSEWHERE = {
     "uv.lock",  # made by uv, and never committed
-    "r0003_remember_who_asked.py",  # an example
+    "r0004_remember_who_asked.py",  # an example
 }
 
 

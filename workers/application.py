@@ -12,6 +12,7 @@ from app.errors import IngestError
 from app.logs import configure_logs
 from app.models.words import Queue
 from app.runtime import Runtime, required_broker
+from workers.steady import Steady
 from workers.stopping import SharedFlag
 from workers.tasks import register_tasks
 
@@ -32,7 +33,7 @@ def create_celery(build_runtime: Callable[[Callable[[], bool]], Runtime]) -> Cel
     app.conf.beat_schedule = {
         "sweep": {
             "task": SWEEP_TASK,
-            "schedule": settings.sweep_seconds,
+            "schedule": Steady(settings.sweep_seconds),
             "options": {"queue": Queue.CONTROL, "expires": SWEEP_EXPIRES_SECONDS},
         }
     }

@@ -15,6 +15,7 @@ _MODULES = {
     "ingest": "app.cli.work",
     "status": "app.cli.status",
     "retry": "app.cli.work",
+    "replay": "app.cli.replay",
     "webhooks": "app.cli.webhooks",
 }
 

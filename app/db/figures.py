@@ -87,6 +87,15 @@ def events_put_aside(session: Session, *, limit: int) -> list[WebhookEvent]:
     )
 
 
+def oldest_due_at(session: Session, *, now: datetime) -> datetime | None:
+    """Since when the longest waiting due row has been due."""
+    return session.scalar(
+        select(func.min(col(Ingest.next_attempt_at))).where(
+            col(Ingest.state) == State.WAITING, col(Ingest.next_attempt_at) <= now
+        )
+    )
+
+
 def oldest_new_event_at(session: Session, *, now: datetime) -> datetime | None:
     """Since when the oldest event that nobody has worked through has been due."""
     return session.scalar(

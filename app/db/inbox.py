@@ -179,7 +179,8 @@ def renew_events(
     if until is not None:
         wanted.append(last < until)
     if put_aside:
-        wanted.append(col(WebhookEvent.error_code).is_not(None))
+        outcomes = (EventOutcome.QUARANTINED, EventOutcome.UNRESOLVED)
+        wanted.append(col(WebhookEvent.outcome).in_(outcomes))
     rows = session.execute(
         select(col(WebhookEvent.id), last)
         .where(*wanted)
@@ -207,6 +208,12 @@ def new_event_ids(session: Session) -> set[int]:
     """The ids of all events that nobody has worked through."""
     new = col(WebhookEvent.outcome).is_(None)
     return {each for each in session.scalars(select(col(WebhookEvent.id)).where(new)) if each}
+
+
+def stored_bodies(session: Session, event_ids: Sequence[int]) -> list[str]:
+    """What is stored of these events."""
+    wanted = col(WebhookEvent.id).in_(event_ids)
+    return [*session.scalars(select(col(WebhookEvent.body)).where(wanted))]
 
 
 def postpone_event(session: Session, event: WebhookEvent, *, seconds: float, now: datetime) -> None:

@@ -4,7 +4,7 @@ A worker owns a row only under the attempt number that its lease gave it. Every 
 repeats that number, so a worker that was frozen and overtaken changes nothing any more.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -34,6 +34,7 @@ SUSPECT_AFTER = 2
 """So often a worker may vanish over a row before the row is suspected of being the reason."""
 
 _SUSPECTS_LOCK = 20210515
+_KEY = ("meeting_row_id", "resource", "resource_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +57,59 @@ def open_ingest(
     now: datetime,
 ) -> bool:
     """Make the row of one resource of a meeting, waiting until ``due_at``; true if it is new."""
-    made = session.scalar(
-        insert_into(session, Ingest)
-        .values(
-            meeting_row_id=meeting.id,
-            resource=resource,
-            resource_id=resource_id,
-            account=meeting.account,
-            queue=queue_of(resource, resource_id),
-            priority=priority,
-            state=State.WAITING,
-            stage="",
-            attempt=0,
-            looks=0,
-            tries=0,
-            lost=0,
-            next_attempt_at=due_at,
-            opened_at=now,
-            patience_until=patience_until,
-            woken=False,
-            bytes_done=0,
-            bytes_synced=0,
-            updated_at=now,
-        )
-        .on_conflict_do_nothing(index_elements=["meeting_row_id", "resource", "resource_id"])
-        .returning(col(Ingest.id))
+    wanted = new_ingest(
+        meeting,
+        resource,
+        resource_id,
+        due_at=due_at,
+        patience_until=patience_until,
+        priority=priority,
+        now=now,
     )
-    return made is not None
+    insert = insert_into(session, Ingest).values(wanted)
+    made = insert.on_conflict_do_nothing(index_elements=_KEY).returning(col(Ingest.id))
+    return session.scalar(made) is not None
+
+
+def open_ingests(session: Session, wanted: Sequence[dict[str, Any]]) -> None:
+    """Make the rows that are not there yet of those that ``new_ingest`` gave."""
+    if wanted:
+        insert = insert_into(session, Ingest).on_conflict_do_nothing(index_elements=_KEY)
+        session.connection().execute(insert, wanted)
+
+
+def new_ingest(
+    meeting: Meeting,
+    resource: str,
+    resource_id: str = "",
+    *,
+    due_at: datetime,
+    patience_until: datetime,
+    priority: Priority = Priority.FRESH,
+    now: datetime,
+) -> dict[str, Any]:
+    """The values of a row that nobody has worked at."""
+    return {
+        "meeting_row_id": meeting.id,
+        "resource": resource,
+        "resource_id": resource_id,
+        "account": meeting.account,
+        "queue": queue_of(resource, resource_id),
+        "priority": priority,
+        "state": State.WAITING,
+        "stage": "",
+        "attempt": 0,
+        "looks": 0,
+        "tries": 0,
+        "lost": 0,
+        "next_attempt_at": due_at,
+        "opened_at": now,
+        "patience_until": patience_until,
+        "woken": False,
+        "bytes_done": 0,
+        "bytes_synced": 0,
+        "updated_at": now,
+    }
 
 
 def wake(session: Session, *which: Any, due_at: datetime, patience_until: datetime) -> None:
@@ -330,14 +357,5 @@ def ingests_of(session: Session, meeting_row_id: int) -> list[Ingest]:
             select(Ingest)
             .where(col(Ingest.meeting_row_id) == meeting_row_id)
             .order_by(col(Ingest.id))
-        )
-    )
-
-
-def oldest_due_at(session: Session, *, now: datetime) -> datetime | None:
-    """Since when the longest waiting due row has been due."""
-    return session.scalar(
-        select(func.min(col(Ingest.next_attempt_at))).where(
-            col(Ingest.state) == State.WAITING, col(Ingest.next_attempt_at) <= now
         )
     )

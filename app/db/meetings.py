@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -79,6 +79,14 @@ def find_meeting(session: Session, meeting_id: str) -> Meeting | None:
     ).one_or_none()
 
 
+def meetings_with_work(session: Session, names: Collection[str]) -> list[str]:
+    """Those meetings that have ingests and are named, or one of whose recordings or such is."""
+    named = col(Meeting.meeting_id).in_(names) | col(Ingest.resource_id).in_(names)
+    work = col(Ingest.meeting_row_id) == col(Meeting.id)
+    found = select(col(Meeting.meeting_id)).join(Ingest, work).where(named).distinct()
+    return [*session.scalars(found)]
+
+
 def hint(session: Session, meeting: Meeting, **hints: Any) -> None:
     """Fill in what is not known yet, from a webhook: the API's own word is never overwritten."""
     known = {name: value for name, value in hints.items() if value is not None}
@@ -89,6 +97,18 @@ def hint(session: Session, meeting: Meeting, **hints: Any) -> None:
         .where(col(Meeting.id) == meeting.id, col(Meeting.details_known).is_(False))
         .values(**known)
     )
+
+
+def hint_all(session: Session, meetings: Collection[Meeting]) -> None:
+    """Write down the hints that these rows, which are locked, have been given in memory."""
+    table: Any = Meeting.__table__  # type: ignore[attr-defined]
+    names = ("webex_state", "title", "site_url", "host_email", "start_at", "end_at")
+    hints = [
+        {"hinted_id": each.id} | {name: getattr(each, name) for name in names} for each in meetings
+    ]
+    which = (table.c.id == bindparam("hinted_id"), table.c.details_known.is_(False))
+    if hints:
+        session.connection().execute(update(table).where(*which), hints)
 
 
 def tell(session: Session, meeting: Meeting, **details: Any) -> None:
@@ -114,6 +134,8 @@ def fix_folder(session: Session, meeting: Meeting, folder: str) -> str:
 
 def touch(session: Session, *meeting_row_ids: int) -> None:
     """Say that something the manifest tells has changed."""
+    if not meeting_row_ids:
+        return
     session.execute(
         update(Meeting)
         .where(col(Meeting.id).in_(meeting_row_ids))

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from app.db.ingests import open_ingest, reopen, standing_of, wake
+from app.db.ingests import new_ingest, open_ingests, reopen, standing_of, wake
 from app.db.meetings import mark_incomplete, touch
 from app.ingestion.workbench import Pace
 from app.models.tables import Ingest, Meeting
@@ -17,6 +17,9 @@ from app.models.words import CORE_RESOURCES, Priority, State
 
 LATE_EVENT_PATIENCE = timedelta(hours=1)
 """Webex's lists may lag its webhooks by ten minutes and more."""
+
+
+_MARGIN = timedelta(seconds=10)
 
 
 class Urgency(IntEnum):
@@ -59,21 +62,29 @@ def want(
     """
     row_ids = [meeting.id for meeting, _ in wanted if meeting.id is not None]
     standing = standing_of(session, row_ids)
-    opened, changed = set(), set()
+    missing: list[dict[str, Any]] = []
+    opened: set[int] = set()
+    woken: set[int] = set()
     for meeting, wishes in wanted:
         assert meeting.id is not None
         for key, urgency in wishes.items():
             row = standing.get((meeting.id, *key))
             patience = _patience(meeting, urgency, pace, now)
-            if _open(session, meeting, key, row, urgency, patience, now):
+            if row is None:
+                new = new_ingest(meeting, *key, due_at=now, patience_until=patience, now=now)
+                missing.append(new)
                 opened.add(meeting.id)
-            elif _wake(session, meeting, key, row, urgency, patience, now):
-                changed.add(meeting.id)
+            elif row.state in _ENDED[urgency]:
+                _reopen(session, meeting, key, urgency, patience, now)
+                opened.add(meeting.id)
+            elif urgency > Urgency.WANTED and not _is_awake(row, patience, now):
+                wake(session, *_which(meeting, key), due_at=now, patience_until=patience)
+                woken.add(meeting.id)
+    open_ingests(session, missing)
     if opened:
         # What was opened again is missing again, and the manifest must say so.
         mark_incomplete(session, opened)
-    if opened | changed:
-        touch(session, *opened, *changed)
+    touch(session, *opened, *woken)
 
 
 def patience_until(meeting: Meeting, pace: Pace, now: datetime) -> datetime:
@@ -89,56 +100,34 @@ def _patience(meeting: Meeting, urgency: Urgency, pace: Pace, now: datetime) -> 
     return max(patience, now + min(pace.give_up, LATE_EVENT_PATIENCE))
 
 
-def _open(
+def _reopen(
     session: Session,
     meeting: Meeting,
     key: tuple[str, str],
-    row: Row[*tuple[Any, ...]] | None,
     urgency: Urgency,
     patience: datetime,
     now: datetime,
-) -> bool:
-    """Open a row that is not there or has ended; false if there is none to open."""
-    if row is None:
-        return open_ingest(session, meeting, *key, due_at=now, patience_until=patience, now=now)
-    if row.state not in _ENDED[urgency]:
-        return False
-    return bool(
-        reopen(
-            session,
-            *_which(meeting, key),
-            states=_ENDED[urgency],
-            due_at=now,
-            patience_until=patience,
-            priority=Priority.FRESH,
-            now=now,
-        )
+) -> None:
+    reopen(
+        session,
+        *_which(meeting, key),
+        states=_ENDED[urgency],
+        due_at=now,
+        patience_until=patience,
+        priority=Priority.FRESH,
+        now=now,
     )
-
-
-def _wake(
-    session: Session,
-    meeting: Meeting,
-    key: tuple[str, str],
-    row: Row[*tuple[Any, ...]] | None,
-    urgency: Urgency,
-    patience: datetime,
-    now: datetime,
-) -> bool:
-    if urgency is Urgency.WANTED or row is None or _is_awake(row, patience, now):
-        return False
-    wake(session, *_which(meeting, key), due_at=now, patience_until=patience)
-    return True
 
 
 def _is_awake(row: Row[*tuple[Any, ...]], patience: datetime, now: datetime) -> bool:
     """Whether a row will look after this moment anyway, or has ended and stays so."""
+    # Without the margin each event of a flood would lengthen the patience by a little.
+    is_patient = row.patience_until >= patience - _MARGIN
     match row.state:
         case State.WAITING:
-            is_due: bool = row.next_attempt_at <= now
-            return is_due and row.patience_until >= patience
+            return is_patient and bool(row.next_attempt_at <= now)
         case State.RUNNING:
-            return bool(row.woken) and row.patience_until >= patience
+            return is_patient and bool(row.woken)
     return True
 
 

@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 
-from app.db.meetings import ensure_meetings, hint, lock_meetings, touch
+from app.db.meetings import ensure_meetings, hint_all, lock_meetings, touch
 from app.ingestion.entry import WHOLE_MEETING, Urgency, Wishes, want
 from app.ingestion.workbench import Pace
 from app.models.tables import Meeting, WebhookEvent
@@ -38,23 +39,23 @@ def tell_meetings(session: Session, told: Sequence[Told], *, pace: Pace, now: da
     made = {each.meeting_id for each in told if each.event.resource != Resource.PARTICIPANTS}
     ensure_meetings(session, made, source="webhook", now=now)
     meetings = lock_meetings(session, events.keys())
-    wanted = []
-    for meeting_id, meeting in meetings.items():
-        _hint(session, meeting, events[meeting_id])
-        wanted.append((meeting, _wishes(meeting, events[meeting_id])))
+    hinted = [each for each in meetings.values() if _hint(each, events[each.meeting_id])]
+    hint_all(session, hinted)
+    touch(session, *(each.id for each in hinted if each.id is not None))
+    wanted = [(each, _wishes(each, events[each.meeting_id])) for each in meetings.values()]
     want(session, wanted, pace=pace, now=now)
 
 
-def _hint(session: Session, meeting: Meeting, events: Sequence[Event]) -> None:
-    news = {
-        name: value
-        for name, value in _hints(meeting, events).items()
-        if value != getattr(meeting, name)
-    }
-    if news and not meeting.details_known and meeting.id is not None:
-        hint(session, meeting, **news)
-        touch(session, meeting.id)
-        session.refresh(meeting)
+def _hint(meeting: Meeting, events: Sequence[Event]) -> bool:
+    """Give a row the hints of events, in memory; false if they bring nothing new."""
+    if meeting.details_known:
+        return False
+    hints = _hints(meeting, events)
+    news = {name: value for name, value in hints.items() if value != getattr(meeting, name)}
+    for name, value in news.items():
+        # They are written all together, and not by the session one by one.
+        set_committed_value(meeting, name, value)
+    return bool(news)
 
 
 def _hints(meeting: Meeting, events: Sequence[Event]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import figures
 from app.db.engine import Database
 from app.db.files import files_of, participants_of
-from app.db.ingests import ingests_of, oldest_due_at
+from app.db.ingests import ingests_of
 from app.db.meetings import find_meeting
 from app.db.ticks import last_tick
 from app.ingestion.wording import missing_sentences
@@ -69,7 +69,7 @@ def overview(database: Database, *, now: datetime, lease_seconds: float) -> Over
 def due_since(session: Session, *, now: datetime) -> datetime | None:
     """Since when the oldest due work has been due, be it an event or an ingest."""
     due = (
-        oldest_due_at(session, now=now),
+        figures.oldest_due_at(session, now=now),
         figures.oldest_new_event_at(session, now=now),
     )
     return min((each for each in due if each is not None), default=None)

@@ -3,7 +3,12 @@
 Everything that must happen sooner or later happens because of this, whatever the broker loses.
 """
 
+import socket
+
+import structlog
+
 from app.db.claims import claim_due, is_work_due
+from app.db.clocks import forget_the_future, was_set_back
 from app.db.meetings import stale_manifests
 from app.db.ticks import tick
 from app.ingestion.inbox import ask_about_events, work_through_events
@@ -12,6 +17,8 @@ from app.ingestion.workbench import Workbench
 from app.models.words import Queue
 
 _MANIFESTS_AT_ONCE = 50
+log = structlog.get_logger()
+
 WORK_QUEUES = (Queue.POLL, Queue.TRANSFER)
 
 
@@ -21,6 +28,7 @@ def sweep(bench: Workbench) -> int:
     Due work goes before events and in between, and events have a few seconds each time: however
     many of them come, they hold up nothing that is due. Two sweeps at once claim different rows.
     """
+    _mind_the_clock(bench)
     nudged = _nudge_all(bench)
     unclear = work_through_events(bench)
     nudged += _nudge_all(bench)
@@ -34,6 +42,14 @@ def sweep(bench: Workbench) -> int:
     with bench.database.transaction() as session:
         tick(session, "sweep", now=bench.clock())
     return nudged
+
+
+def _mind_the_clock(bench: Workbench) -> None:
+    now = bench.clock()
+    with bench.database.transaction() as session:
+        if was_set_back(session, socket.gethostname(), now=now):
+            forget_the_future(session, now=now)
+            log.warning("clock.set_back", now=now.isoformat())
 
 
 def _nudge_all(bench: Workbench) -> int:

@@ -118,7 +118,8 @@ def _gather(model: type[Model], lists: Iterable[Iterator[dict[str, Any]]]) -> li
 
 
 def _windows(since: datetime, now: datetime) -> Iterator[dict[str, str]]:
-    start, end = max(since, now - _LONGEST_AGO) - _BEFORE, now + _BEFORE
+    # A clock that is behind must not hide what took place by Webex's.
+    start, end = max(since, now - _LONGEST_AGO) - _BEFORE, max(since, now) + _BEFORE
     while start < end:
         stop = min(start + _LONGEST_WINDOW, end)
         yield {"from": format_time(start), "to": format_time(stop)}

@@ -3,6 +3,7 @@
 import json
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 from app.cli.main import commands
 from app.config import load_settings
 from app.db.engine import Database
+from app.db.inbox import store_event
 from app.db.place import prepare_file
 from app.db.schema import migrate
 from tests.e2e.house import House, house
@@ -32,7 +34,17 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     with house(tmp_path) as home:
         said = home.command("--help")
 
-    for name in ("serve", "demo", "migrate", "init", "ingest", "status", "retry", "webhooks"):
+    for name in (
+        "serve",
+        "demo",
+        "migrate",
+        "init",
+        "ingest",
+        "status",
+        "retry",
+        "replay",
+        "webhooks",
+    ):
         assert f"  {name} " in said
 
 
@@ -84,7 +96,16 @@ def test_commands_before_migrate_say_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [["retry"], ["ingest"], ["status", "--colour"], ["serve", "--port", "0"], ["nonsense"]]
+    "words",
+    [
+        ["retry"],
+        ["ingest"],
+        ["status", "--colour"],
+        ["serve", "--port", "0"],
+        ["nonsense"],
+        ["replay", "--to", "soon"],
+        ["replay", "--from", "2026-03-02", "--to", "2026-03-01"],
+    ],
 )
 def test_wrong_usage_ends_with_two(words: list[str]) -> None:
     ended = CliRunner().invoke(commands, words)
@@ -112,6 +133,31 @@ def test_ingest_of_a_series_without_an_ended_meeting_says_so(home: House) -> Non
     said = home.command("ingest", "0123456789abcdef0123456789abcdef", code=1)
 
     assert "lists no ended meeting" in said
+
+
+def test_replay_of_an_empty_inbox_says_so(home: House) -> None:
+    assert "nothing to replay" in home.command("replay")
+    assert json.loads(home.command("replay", "--quarantined", "--wait", "--json")) == {
+        "replayed": 0,
+        "days": {},
+        "meetings": [],
+        "complete": True,
+    }
+
+
+def test_replay_says_how_many_events_of_which_days(home: House) -> None:
+    database = Database(f"sqlite:///{home.folder / 'var' / 'webex-ingest.db'}")
+    for day in (28, 29):
+        moment = datetime(2028, 2, day, 12, tzinfo=UTC)
+        event = {"resource": "polls", "event": "created", "data_id": str(day), "body": "{}"}
+        store_event(database, str(day).encode(), **event, now=moment)
+    database.dispose()
+
+    told = json.loads(home.command("replay", "--json"))
+    said = home.command("replay", "--from", "2028-02-29", "--to", "2028-02-29")
+
+    assert told == {"replayed": 2, "days": {"2028-02-28": 1, "2028-02-29": 1}}
+    assert said == "1 event(s) of 2028-02-29 will be worked through again.\n"
 
 
 def test_webhooks_are_registered_once_repaired_listed_and_deleted(home: House) -> None:

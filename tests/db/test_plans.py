@@ -40,6 +40,12 @@ def read_inbox(database: Database) -> None:
         new_events(session, now=NOW, limit=200)
 
 
+def read_on_in_inbox(database: Database) -> None:
+    with database.reading() as session:
+        (first,) = new_events(session, now=NOW, limit=1)
+        new_events(session, now=NOW, limit=200, after=first)
+
+
 def find_stale(database: Database) -> None:
     with database.reading() as session:
         stale_manifests(session, limit=50)
@@ -47,11 +53,29 @@ def find_stale(database: Database) -> None:
 
 def test_no_query_reads_a_whole_table(crowded: Database) -> None:
     with listening(crowded) as statements:
-        for ask in (claim, look, read_inbox, find_stale):
+        for ask in (claim, look, read_inbox, read_on_in_inbox, find_stale):
             ask(crowded)
 
     assert len(statements) > 8
     assert [plan for each in statements for plan in whole_reads(crowded, *each)] == []
+
+
+def test_looking_for_due_work_reads_no_row_that_waits_for_later(crowded: Database) -> None:
+    with listening(crowded) as statements:
+        look(crowded)
+
+    plans = [line for each in statements for line in plan_of(crowded, *each)]
+    assert any("ix_ingest_due" in line for line in plans)
+    assert not any("ix_ingest_waiting" in line for line in plans)
+
+
+def test_the_inbox_is_read_in_order_without_sorting_what_waits_in_it(crowded: Database) -> None:
+    with listening(crowded) as statements:
+        read_on_in_inbox(crowded)
+
+    plans = [line for each in statements for line in plan_of(crowded, *each)]
+    assert any("ix_webhook_event_new" in line for line in plans)
+    assert not any("Sort" in line or "TEMP B-TREE" in line for line in plans)
 
 
 @pytest.fixture
@@ -116,12 +140,20 @@ def listening(database: Database) -> Iterator[list[tuple[str, Any]]]:
     event.remove(database.engine, "before_cursor_execute", note)
 
 
-def whole_reads(database: Database, statement: str, values: Any) -> list[str]:
-    """What the database says it would read in full, one line each."""
+def plan_of(database: Database, statement: str, values: Any) -> list[str]:
+    """How the database would go about it."""
     word = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
     with database.reading() as session:
         connection: Connection = session.connection()
-        lines = [str(row[-1]) for row in connection.exec_driver_sql(f"{word} {statement}", values)]
+        return [str(row[-1]) for row in connection.exec_driver_sql(f"{word} {statement}", values)]
+
+
+def whole_reads(database: Database, statement: str, values: Any) -> list[str]:
+    """What the database says it would read in full, one line each."""
     whole = "SCAN" if database.is_sqlite else "Seq Scan"
     # SQLite calls a question without a table "SCAN CONSTANT ROW".
-    return [line for line in lines if whole in line and "CONSTANT" not in line]
+    return [
+        line
+        for line in plan_of(database, statement, values)
+        if whole in line and "CONSTANT" not in line
+    ]

@@ -165,7 +165,7 @@ def test_a_repeated_signature_header_is_refused(door: FlaskClient, database: Dat
         b'{"a":' * 5000 + b"1" + b"}" * 5000,
     ],
 )
-def test_what_is_no_event_is_refused_and_not_stored(
+def test_what_is_no_event_is_refused_and_never_taken_for_one(
     door: FlaskClient, database: Database, body: bytes
 ) -> None:
     answer = post(door, body)
@@ -173,7 +173,44 @@ def test_what_is_no_event_is_refused_and_not_stored(
     assert answer.status_code == 400
     assert answer.json is not None
     assert answer.json["error"]
+    assert [event for event in stored(database) if event.outcome != "quarantined"] == []
+    assert door.post(DOOR, data=body).status_code == 401
+
+
+def test_what_is_signed_and_no_event_is_kept_with_the_reason_and_without_secrets(
+    door: FlaskClient, database: Database
+) -> None:
+    odd = {"resource": "recordings", "data": {"password": "hidden", "id": 5, "topic": "Sync"}}
+
+    for _ in range(2):
+        assert post(door, encoded(odd)).status_code == 400
+
+    (kept,) = stored(database)
+    assert (kept.outcome, kept.error_code, kept.deliveries) == ("quarantined", "not_an_event", 2)
+    assert "data.id, event is wrong" in str(kept.error)
+    assert (kept.resource, kept.event, kept.data_id) == ("recordings", "", "")
+    assert "Sync" in kept.body
+    assert "hidden" not in kept.body
+
+
+def test_what_nobody_signed_is_never_kept(
+    tmp_path: Path, database: Database, broker_url: str
+) -> None:
+    runtime = build_runtime(
+        load_settings(
+            database_url=database.url.render_as_string(hide_password=False),
+            celery_broker_url=broker_url,
+            webex_webhook_secret="",
+            allow_unsigned_webhooks=True,
+            archive_dir=tmp_path,
+        )
+    )
+
+    answer = create_app(runtime).test_client().post(DOOR, data=encoded({"resource": "meetings"}))
+
+    assert answer.status_code == 400
     assert stored(database) == []
+    runtime.bench.database.dispose()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,72 @@
+"""``replay``: stored webhooks once more, as if Webex had just delivered them."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from app.cli.follow import follow
+from app.cli.output import json_option, print_json
+from app.cli.tools import command_runtime
+from app.cli.work import wait_option
+from app.ingestion import replay as use_case
+from app.ingestion.replay import Replayed
+from app.ingestion.workbench import Workbench
+
+_LOOK_SECONDS = 0.5
+_SWEEP_EXPIRES_SECONDS = 10
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command()
+@click.option("--from", "since", type=_DAY, help="Events that came last on this UTC day or later.")
+@click.option("--to", "until", type=_DAY, help="... and on this UTC day or earlier.")
+@click.option("--quarantined", is_flag=True, help="Only those of which nothing came.")
+@wait_option
+@json_option
+def replay(
+    since: datetime | None, until: datetime | None, quarantined: bool, wait: bool, as_json: bool
+) -> None:
+    """Work through stored webhooks again, all of them unless you say which.
+
+    What is done stays done; a file is downloaded again only where Webex has another one.
+    """
+    if since and until and until < since:
+        raise click.UsageError("--to is before --from")
+    runtime = command_runtime()
+    bench = runtime.bench
+    replayed = use_case.replay(
+        bench,
+        since=since.replace(tzinfo=UTC) if since else None,
+        until=until.replace(tzinfo=UTC) + timedelta(days=1) if until else None,
+        put_aside=quarantined,
+    )
+    if runtime.settings.celery_broker_url:
+        # Without a broker of its own to ask, `serve` finds them with its next sweep.
+        runtime.broker.ask_for_sweep(expires_seconds=_SWEEP_EXPIRES_SECONDS)
+    if not as_json:
+        click.echo(_told(replayed))
+    meetings = _followed(bench, replayed) if wait else []
+    ended_well = follow(bench, meetings, quiet=as_json) if meetings else True
+    if as_json:
+        days = {str(day): count for day, count in sorted(replayed.days.items())}
+        told = {"meetings": meetings, "complete": ended_well} if wait else {}
+        print_json({"replayed": len(replayed.ids), "days": days, **told})
+    if not ended_well:
+        raise SystemExit(1)
+
+
+def _told(replayed: Replayed) -> str:
+    if not replayed.ids:
+        return "No stored event is among these: there is nothing to replay."
+    first, last = min(replayed.days), max(replayed.days)
+    span = f"of {first}" if first == last else f"of {len(replayed.days)} days, {first} to {last},"
+    return f"{len(replayed.ids):,} event(s) {span} will be worked through again."
+
+
+def _followed(bench: Workbench, replayed: Replayed) -> list[str]:
+    """The meetings concerned, once a sweep has worked through all these events."""
+    while not use_case.are_worked_through(bench, replayed):
+        time.sleep(_LOOK_SECONDS)
+    return use_case.meetings_of(bench, replayed)
