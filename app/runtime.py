@@ -12,6 +12,7 @@ from app.archive.places import Places
 from app.archive.store import Archive
 from app.config import Settings
 from app.db.engine import Database
+from app.db.intake import Intake
 from app.db.place import prepare_file
 from app.dispatch.broker import Broker
 from app.dispatch.gate import SharedGate
@@ -45,8 +46,10 @@ def build_runtime(
     """
     broker_url = broker_url or required_broker(settings)
     broker = Broker(broker_url)
+    database = open_database(settings)
     bench = Workbench(
-        database=open_database(settings),
+        database=database,
+        intake=Intake(database),
         webex=webex_client(settings, broker_url=broker_url, clock=clock),
         archive=Archive(settings.archive_dir.absolute(), settings.disk_reserve_bytes),
         sender=broker,

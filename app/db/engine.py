@@ -49,7 +49,7 @@ class Database:
         Never hold one over the network or a file. Raises DatabaseUnavailable when the
         database cannot be reached, or other writers hold it for more than five seconds.
         """
-        with _translated_errors(), self._writers_turn():
+        with _translated_errors(), self.writers_turn():
             engine = self.engine.execution_options(write=True)
             with Session(engine, expire_on_commit=False) as session, session.begin():
                 yield session
@@ -79,7 +79,8 @@ class Database:
                 self._engines = {os.getpid(): _create_engine(self.url)}
             return self._engines[os.getpid()]
 
-    def _writers_turn(self) -> Any:
+    def writers_turn(self) -> Any:
+        """What SQLite's writers hold while they write; nothing on Postgres."""
         if self.is_sqlite and self.url.database:
             return WriterLock(Path(f"{self.url.database}.writer"), seconds=BUSY_SECONDS)
         return nullcontext()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.orm import Session
 
-from app.db.inbox import mark_event, new_events, postpone_event, store_event
+from app.db.inbox import Delivery, digest_of, mark_event, new_events, postpone_event
 from app.db.meetings import (
     ensure_meeting,
     find_meeting,
@@ -62,14 +62,15 @@ def receive_event(
     if (secrets or not unsigned_allowed) and not is_signed(raw, signature, secrets):
         raise SignatureWrong("the delivery is not signed with a secret of ours")
     event, body = read_delivery(raw)
-    store_event(
-        bench.database,
-        raw,
-        resource=event.resource,
-        event=event.event,
-        data_id=event.data.id,
-        body=body,
-        now=bench.clock(),
+    bench.intake.take(
+        Delivery(
+            digest=digest_of(raw),
+            resource=event.resource,
+            event=event.event,
+            data_id=event.data.id,
+            body=body,
+            received_at=bench.clock(),
+        )
     )
     return event
 
