@@ -144,7 +144,7 @@ def _web(host: str, port: int, environment: dict[str, str]) -> Program:
         "--bind",
         f"{host}:{port}",
         "--worker-class",
-        "gthread",
+        "app.web.worker.DoorWorker",
         "--workers",
         str(_WEB_PROCESSES),
         "--threads",

@@ -23,7 +23,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery of an event; ``body`` is its JSON without secrets, ``digest`` of its raw bytes."""
+    """One delivery of an event: its JSON without secrets, and the digest of its raw bytes."""
 
     digest: str
     resource: str
@@ -103,9 +103,12 @@ def _rows(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
 def _values(equal: list[Delivery], is_sqlite: bool) -> tuple[str | int | datetime, ...]:
     """The values of one row, in the order of the columns."""
     first, last = equal[0], equal[-1]
-    first_at, last_at = first.received_at, last.received_at
-    times = (first_at, last_at, last_at)
-    told = map(_text_for_sqlite, times) if is_sqlite else times
+    first_at: datetime | str = first.received_at
+    last_at: datetime | str = last.received_at
+    if is_sqlite:
+        last_at = _text_for_sqlite(last.received_at)
+        first_at = last_at if first is last else _text_for_sqlite(first.received_at)
+    told = (first_at, last_at, last_at)
     return (
         first.digest,
         first.resource,

@@ -1,4 +1,4 @@
-"""The door's way into the inbox: one thread commits whatever deliveries wait, in one transaction."""
+"""The door's way into the inbox: one thread commits all deliveries that wait, together."""
 
 import os
 import threading
