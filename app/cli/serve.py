@@ -58,7 +58,7 @@ def serve(host: str, port: int, workers: int, flower: bool, as_json: bool) -> No
         with _broker(settings) as (broker_programs, environment):
             programs = [
                 *broker_programs,
-                _web(host, port, environment),
+                web_program(host, port, environment),
                 *_workers(settings, workers, environment),
                 _celery("beat", ["beat", "--loglevel", "warning", "--pidfile="], environment),
                 *([_flower(environment)] if flower else []),
@@ -136,7 +136,8 @@ def _celery(name: str, arguments: Sequence[str], environment: dict[str, str]) ->
     return Program(name, argv, environment)
 
 
-def _web(host: str, port: int, environment: dict[str, str]) -> Program:
+def web_program(host: str, port: int, environment: dict[str, str]) -> Program:
+    """The door and the pages."""
     argv = [
         sys.executable,
         "-m",

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._making = threading.Lock()
         self._engines: dict[int, Engine] = {}
+        self._closing: list[tuple[int, Callable[[], None]]] = []
 
     @property
     def engine(self) -> Engine:
@@ -69,9 +70,16 @@ class Database:
 
     def dispose(self) -> None:
         """Close this process's connections."""
+        for pid, close in self._closing:
+            if pid == os.getpid():
+                close()
         engine = self._engines.pop(os.getpid(), None)
         if engine is not None:
             engine.dispose()
+
+    def on_dispose(self, close: Callable[[], None]) -> None:
+        """Close a connection of this process that the engine does not know with the others."""
+        self._closing.append((os.getpid(), close))
 
     def _make_engine(self) -> Engine:
         with self._making:

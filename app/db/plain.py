@@ -30,6 +30,7 @@ class PlainConnection:
         self._database = database
         self._pooled: PoolProxiedConnection | None = None
         self._driver: Any = None
+        database.on_dispose(self.close)
 
     @property
     def is_sqlite(self) -> bool:
@@ -76,8 +77,8 @@ class PlainConnection:
         except PoolTimeout:
             raise DatabaseUnavailable("no database connection became free in time") from None
         except DBAPIError as error:
-            # The pool's errors are wrapped, and those of the statement are not.
-            raise error.orig from None if error.orig else error
+            # What the pool raises is wrapped, and what the statement raises is not.
+            raise (error.orig or error) from None
         self._pooled, self._driver = pooled, pooled.driver_connection
         # It is ours from here on, and is really closed when it is closed.
         pooled.detach()
