@@ -7,6 +7,7 @@ from app.ingestion.events import MOST_BODY_BYTES
 _MOST_HEAD_BYTES = 64 * 1024
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,16}")
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 
 
@@ -82,10 +83,10 @@ class Gathering:
 
     def _last_chunk_has_come(self) -> bool:
         while (end := self._bytes.find(b"\r\n", self._looked_to)) >= 0:
-            try:
-                size = int(bytes(self._bytes[self._looked_to : end]).partition(b";")[0], 16)
-            except ValueError:
+            told = _CHUNK_SIZE.match(self._bytes, self._looked_to, end)
+            if told is None:
                 return True
+            size = int(told[0], 16)
             if size == 0:
                 return self._bytes.find(b"\r\n\r\n", end) >= 0
             if end + 2 + size + 2 > len(self._bytes):
