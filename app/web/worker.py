@@ -27,7 +27,6 @@ _REQUEST_SECONDS = 10
 _SEND_SECONDS = 30
 """How long one piece of an answer may take to leave."""
 
-_DRAIN_SECONDS = 0.1
 _LINGER_SECONDS = 2
 _MOST_LINGERING = 256
 _RECEIVE_BYTES = 64 * 1024
@@ -166,10 +165,16 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return False
 
     def _keepalive_after(self, conn: _Connection, keepalive: bool) -> bool:
-        if not keepalive or not conn.parser.finish_body(deadline=time.monotonic() + _DRAIN_SECONDS):
+        if not keepalive:
+            return False
+        conn.sock.setblocking(False)
+        try:
+            # Of a body that is too large more may come: that is not waited for.
+            is_read = conn.parser.finish_body(max_bytes=_RECEIVE_BYTES)
+        except BlockingIOError:
             return False
         conn.gathering.add(conn.parser.unreader.take_buffered())
-        return True
+        return bool(is_read)
 
     def linger(self, sock: socket.socket) -> None:
         """Close a connection when its client has closed it too, or after two seconds.
