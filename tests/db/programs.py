@@ -6,6 +6,7 @@ Each says a word when it is ready, and another when it has done its work.
 import os
 import signal
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,6 +104,15 @@ def fork_while_writing(path: str) -> None:
     signal.pause()
 
 
+def hog(path: str) -> None:
+    """Hold the writers' lock for 50 ms, and at once again, for ever."""
+    say("hogging")
+    pause = threading.Event()
+    while True:
+        with WriterLock(Path(path), seconds=5):
+            pause.wait(0.05)
+
+
 def wait_for(go: str) -> None:
     """Say that all is ready, and begin when the file is there."""
     say("ready")
@@ -117,7 +127,16 @@ def say(text: str) -> None:
 
 PROGRAMS = {
     each.__name__: each
-    for each in (increment, hold, lease, migrate_now, fork, fork_at_the_door, fork_while_writing)
+    for each in (
+        increment,
+        hold,
+        lease,
+        migrate_now,
+        fork,
+        fork_at_the_door,
+        fork_while_writing,
+        hog,
+    )
 }
 
 if __name__ == "__main__":
