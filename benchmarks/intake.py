@@ -22,7 +22,7 @@ from benchmarks.intake_doors import (
     stalled_readers,
 )
 from benchmarks.intake_load import Generator, Load, busy_writer
-from benchmarks.options import with_options
+from benchmarks.options import with_places
 from benchmarks.reporting import Section, write_results
 
 CLIENTS = (1, 32, 256)
@@ -43,12 +43,11 @@ Loads = dict[str, list[Load]]
 
 
 @click.command()
-@with_options(mib=1, size_of="nothing here")
+@with_places
 @click.option("--rounds", envvar="BENCH_ROUNDS", default=5, help="How often each one runs.")
 @click.option("--seconds", envvar="BENCH_SECONDS", default=5.0, help="How long each run lasts.")
-def main(mib: int, rounds: int, seconds: float, folder: Path, results: Path, bars: bool) -> None:
+def main(rounds: int, seconds: float, folder: Path, results: Path, bars: bool) -> None:
     """Compare the door with one that does nothing, in the same gunicorn."""
-    del mib
     folder.mkdir(parents=True, exist_ok=True)
     sections = []
     with tempfile.TemporaryDirectory(dir=folder) as own, doors(Path(own)) as found:
@@ -75,7 +74,8 @@ def plain(found: dict[str, Door], generator: Generator, clients: int, rounds: in
     for name in interleaved(list(loads), rounds):
         loads[name].append(generator.run(found[name].port, clients))
     bars = [bar for name in (SQLITE, POSTGRES) for bar in _bars(loads, name, clients)]
-    return _section(f"{clients} clients", loads, clients, bars=bars)
+    title = "1 client" if clients == 1 else f"{clients} clients"
+    return _section(title, loads, clients, bars=bars)
 
 
 def troubled(found: dict[str, Door], generator: Generator, rounds: int, seconds: float) -> Section:

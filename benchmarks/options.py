@@ -14,14 +14,19 @@ Command = Callable[..., Any]
 
 def with_options(*, mib: int, size_of: str) -> Callable[[Command], Command]:
     """Give a command ``mib``, ``folder``, ``results`` and ``bars``."""
+    size = click.option("--mib", envvar="BENCH_MIB", default=mib, help=f"Size of {size_of}.")
+    return lambda command: size(with_places(command))
+
+
+def with_places(command: Command) -> Command:
+    """Give a command ``folder``, ``results`` and ``bars``."""
     options = (
-        click.option("--mib", envvar="BENCH_MIB", default=mib, help=f"Size of {size_of}."),
         click.option(
             "--folder",
             envvar="BENCH_DIR",
             type=click.Path(path_type=Path),
             default=ROOT / "var" / "bench",
-            help="Where downloads go: on the disk to measure with.",
+            help="Where it works: on the disk to measure with.",
         ),
         click.option(
             "--results",
@@ -34,10 +39,7 @@ def with_options(*, mib: int, size_of: str) -> Callable[[Command], Command]:
         ),
     )
 
-    def add(command: Command) -> Command:
-        # Decorators apply from the last to the first; help lists them in this order.
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
+    # Decorators apply from the last to the first; help lists them in this order.
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -54,7 +54,7 @@ def test_the_benchmark_of_the_door_prints_and_writes_its_tables(tmp_path: Path) 
     printed, written = run("intake", tmp_path, "--rounds", "1", "--seconds", "0.3")
 
     titles = [section["title"] for section in written["sections"]]
-    assert titles == ["1 clients", "32 clients", "256 clients", "32 clients, and trouble"]
+    assert titles == ["1 client", "32 clients", "256 clients", "32 clients, and trouble"]
     assert all(f"## {title}" in printed for title in titles)
     asked = [
         run["requests"] for runs in written["sections"][1]["measured"].values() for run in runs

@@ -15,8 +15,13 @@ from app.errors import DatabaseUnavailable
 _LOCK_SECONDS = 1
 """How long a statement waits for a row on Postgres: whoever waits behind it is not to blame."""
 
-_Lost = (sqlite3.OperationalError, psycopg.OperationalError, psycopg.InterfaceError)
-_DriverError = (sqlite3.Error, psycopg.Error)
+_LOST = (
+    sqlite3.OperationalError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+)
+_DRIVER_ERRORS = (sqlite3.Error, psycopg.Error)
 
 
 class PlainConnection:
@@ -45,33 +50,40 @@ class PlainConnection:
         """
         with self._database.writers_turn():
             try:
-                was_open = self._driver is not None
-                self._connect()
-                try:
-                    self._driver.execute(statement, values)
-                except psycopg.OperationalError:
-                    if not (was_open and self._driver.closed):
-                        raise
-                    self.close()
-                    self._connect()
-                    self._driver.execute(statement, values)
-            except _DriverError as error:
+                self._run(statement, values)
+            except _DRIVER_ERRORS as error:
                 reason = _keep_first_line(error)
-                if isinstance(error, _Lost) or type(error) is sqlite3.DatabaseError:
-                    raise DatabaseUnavailable(f"the database does not answer: {reason}") from error
-                raise
+                if not isinstance(error, _LOST) and type(error) is not sqlite3.DatabaseError:
+                    raise
+                if not self.is_sqlite:
+                    # It may lead to a server that is not the one to write to any more.
+                    self.close()
+                raise DatabaseUnavailable(f"the database does not answer: {reason}") from error
 
     def close(self) -> None:
         """Close the connection; the next statement opens another one."""
         pooled, self._pooled, self._driver = self._pooled, None, None
         if pooled is not None:
-            with suppress(*_DriverError):
+            with suppress(*_DRIVER_ERRORS):
                 pooled.close()
 
+    def _run(self, statement: str, values: tuple[Any, ...]) -> None:
+        was_open = self._driver is not None
+        driver = self._connected()
+        try:
+            driver.execute(statement, values)
+        except psycopg.OperationalError:
+            if not was_open or not driver.closed:
+                raise
+            self.close()
+            self._connected().execute(statement, values)
+
+    def _connected(self) -> Any:
+        if self._driver is None:
+            self._connect()
+        return self._driver
+
     def _connect(self) -> None:
-        if self._driver is not None and not (not self.is_sqlite and self._driver.closed):
-            return
-        self.close()
         try:
             pooled = self._database.engine.raw_connection()
         except PoolTimeout:

@@ -74,7 +74,7 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             sock, client = listener.accept()
         except OSError:
-            # Another process was quicker, or the client has gone again.
+            # Another process was quicker, the client has gone again, or there are too many.
             return
         self.nr_conns += 1
         conn = _Connection(self, sock, client, listener.getsockname())
@@ -210,6 +210,12 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def murder_pending(self) -> None:
         """Close what has been waited for long enough; the loop calls it once a second."""
         super().murder_pending()
+        if not self.alive:
+            # Whoever has begun a request may end it; the others are not waited for.
+            for conn in [each for each in self.pending_conns if not each.gathering.has_bytes]:
+                self.pending_conns.remove(conn)
+                self.poller.unregister(conn.sock)
+                self._end(conn)
         now = time.monotonic()
         while self._lingering and self._lingering[0][0] <= now:
             self._let_go(self._lingering.popleft()[1])
