@@ -22,6 +22,7 @@ EMPTY, SQLITE, POSTGRES = "empty handler", "ours on SQLite", "ours on Postgres"
 SILENT = "ours on SQLite, silent broker"
 PASSWORD = "let-me-in"  # noqa: S105 -- of a door that lives for minutes
 STALLED = 16
+_PAGE_SECONDS = 60
 _EMPTY_APPLICATION = "benchmarks.programs.empty_door:create_app()"
 
 
@@ -60,15 +61,20 @@ def doors(folder: Path) -> Iterator[dict[str, Door]]:
 
 @contextmanager
 def stalled_readers(door: Door) -> Iterator[None]:
-    """Ask for large pages, and never read them."""
+    """Ask for large pages and never read them; begins when all pages have been made."""
     credentials = base64.b64encode(f"operator:{PASSWORD}".encode()).decode()
     ask = f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {credentials}\r\n\r\n".encode()
+    readers: list[socket.socket] = []
     with ExitStack() as stack:
         for _ in range(STALLED):
             reader = stack.enter_context(socket.socket())
             reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            reader.settimeout(_PAGE_SECONDS)
             reader.connect(("127.0.0.1", door.port))
             reader.sendall(ask)
+            readers.append(reader)
+        for reader in readers:
+            reader.recv(1, socket.MSG_PEEK)
         yield
 
 

@@ -49,6 +49,7 @@ def _is_secret_name(key: str) -> bool:
 def _is_link(value: Any) -> bool:
     return (
         isinstance(value, str)
+        and "://" in value
         and _URL.fullmatch(value) is not None
         and _SECRET_TEXT.search(value) is not None
     )
