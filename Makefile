@@ -8,7 +8,7 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench bench-transfer bench-faults bench-burst chaos soak serve lock clean
+.PHONY: help demo test check format bench bench-transfer bench-faults bench-intake bench-burst chaos soak serve lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,13 +30,16 @@ format: $(DEV_STAMP) ## format and fix what can be fixed
 	@$(BIN)/ruff check --fix .
 
 bench: ## the benchmarks below; BENCH_MIB, BENCH_ROUNDS and BENCH_DIR change them
-	@$(MAKE) --no-print-directory --keep-going bench-transfer bench-faults bench-burst
+	@$(MAKE) --no-print-directory --keep-going bench-transfer bench-faults bench-intake bench-burst
 
 bench-transfer: $(DEV_STAMP) ## speed and memory of transfers against curl, wget and aria2c
 	@$(BIN)/python -m benchmarks.transfer
 
 bench-faults: $(DEV_STAMP) ## what ours, curl, wget and aria2c make of a media host that fails
 	@$(BIN)/python -m benchmarks.faults
+
+bench-intake: $(DEV_STAMP) ## durable webhook intake against a handler that does nothing
+	@$(BIN)/python -m benchmarks.intake
 
 bench-burst: $(DEV_STAMP) ## how fast 100,000 events are worked through; BENCH_EVENTS changes it
 	@$(BIN)/python -m benchmarks.burst 2>/dev/null

@@ -11,6 +11,7 @@ from app.archive.media import media_session
 from app.archive.places import Places
 from app.archive.store import Archive
 from app.config import Settings
+from app.db.intake import Intake
 from app.dispatch.broker import Broker
 from app.dispatch.gate import SharedGate
 from app.errors import SettingsError
@@ -44,8 +45,10 @@ def build_runtime(
     """
     broker_url = broker_url or required_broker(settings)
     broker = Broker(broker_url)
+    database = open_database(settings)
     bench = Workbench(
-        database=open_database(settings),
+        database=database,
+        intake=Intake(database),
         webex=webex_client(settings, broker_url=broker_url, clock=clock),
         archive=Archive(settings.archive_dir.absolute(), settings.disk_reserve_bytes),
         sender=broker,

@@ -13,9 +13,9 @@ Command = Callable[..., Any]
 
 
 def with_options(*, mib: int, size_of: str) -> Callable[[Command], Command]:
-    """Give a command ``mib``, and what ``with_places`` gives."""
-    option = click.option("--mib", envvar="BENCH_MIB", default=mib, help=f"Size of {size_of}.")
-    return lambda command: option(with_places(command))
+    """Give a command ``mib``, ``folder``, ``results`` and ``bars``."""
+    size = click.option("--mib", envvar="BENCH_MIB", default=mib, help=f"Size of {size_of}.")
+    return lambda command: size(with_places(command))
 
 
 def with_places(command: Command) -> Command:
@@ -26,7 +26,7 @@ def with_places(command: Command) -> Command:
             envvar="BENCH_DIR",
             type=click.Path(path_type=Path),
             default=ROOT / "var" / "bench",
-            help="Where downloads go: on the disk to measure with.",
+            help="Where it works: on the disk to measure with.",
         ),
         click.option(
             "--results",

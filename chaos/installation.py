@@ -67,7 +67,7 @@ def installed(
             archive=str(archive),
             public_url=f"http://{HOST}:{port}",
         )
-        keeper = Keeper(programs(port), environment=told, folder=folder, chance=chance)
+        keeper = Keeper(programs(port, told), folder=folder, chance=chance)
         stack.callback(keeper.close)
         keeper.look()
         eventually(lambda: _is_ready(port), seconds=60, message="the web is not ready")

@@ -7,13 +7,13 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-from chaos.programs import Program
+from app.cli.supervisor import Program
 from tests.processes import start
 
 _AGAIN_SECONDS = (0.2, 1.0)
@@ -36,12 +36,10 @@ class Keeper:
         self,
         programs: Sequence[Program],
         *,
-        environment: Mapping[str, str],
         folder: Path,
         chance: random.Random,
     ) -> None:
         self._everything = {each.name: _Kept(each) for each in programs}
-        self._environment = environment
         self._folder = folder
         self._chance = chance
         self._frozen: list[tuple[float, int]] = []
@@ -124,7 +122,7 @@ class Keeper:
             each.process = start(
                 each.program.argv,
                 output=output,
-                environment=self._environment,
+                environment=each.program.environment,
                 cwd=self._folder,
             )
         each.groups.add(each.process.pid)

@@ -1,8 +1,9 @@
 """The processes of an installation that is spread over two worker hosts, and what they are told."""
 
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+
+from app.cli.programs import beat_program, web_program, worker_program
+from app.cli.supervisor import Program
 
 HOST = "127.0.0.1"
 LEASE_SECONDS = 3
@@ -18,30 +19,19 @@ PACE = {
     "RATE_LIMIT_PER_MINUTE": "100000",
     "LOG_FORMAT": "json",
 }
-_WEB = ["gunicorn", "--preload", "--worker-class", "gthread", "--workers", "2", "--threads", "16"]
-_APPLICATION = "app.web.application:create_app_from_environment()"
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One process of the installation; its children belong to it."""
-
-    name: str
-    argv: Sequence[str]
-
-
-def programs(port: int) -> list[Program]:
+def programs(port: int, told: Mapping[str, str]) -> list[Program]:
     """Web, control, two beats, and two worker hosts: one with threads, one with child processes."""
-    web = [*_WEB, "--bind", f"{HOST}:{port}", "--no-control-socket", "--log-level", "warning"]
     return [
-        _python("web", [*web, _APPLICATION]),
-        _worker("control", "one", "prefork", 2),
-        _worker("poll", "one", "threads", 4),
-        _worker("transfer", "one", "threads", 4),
-        _worker("poll", "two", "prefork", 2),
-        _worker("transfer", "two", "prefork", 2),
-        _celery("beat-one", ["beat", "--loglevel", "warning", "--pidfile="]),
-        _celery("beat-two", ["beat", "--loglevel", "warning", "--pidfile="]),
+        web_program(HOST, port, told),
+        worker_program("control-one", "control", "prefork", 2, told),
+        worker_program("poll-one", "poll", "threads", 4, told),
+        worker_program("transfer-one", "transfer", "threads", 4, told),
+        worker_program("poll-two", "poll", "prefork", 2, told),
+        worker_program("transfer-two", "transfer", "prefork", 2, told),
+        beat_program(told, "beat-one"),
+        beat_program(told, "beat-two"),
     ]
 
 
@@ -65,18 +55,3 @@ def environment(
         "ARCHIVE_DIR": archive,
         "PUBLIC_URL": public_url,
     }
-
-
-def _worker(queue: str, host: str, pool: str, slots: int) -> Program:
-    options = ["--queues", queue, "--pool", pool, "--concurrency", str(slots)]
-    quiet = ["--loglevel", "info", "--without-mingle", "--without-gossip"]
-    name = f"{queue}-{host}"
-    return _celery(name, ["worker", "--hostname", f"{name}@chaos", *options, *quiet])
-
-
-def _celery(name: str, arguments: Sequence[str]) -> Program:
-    return _python(name, ["celery", "-A", "workers", "--quiet", *arguments])
-
-
-def _python(name: str, arguments: Sequence[str]) -> Program:
-    return Program(name, [sys.executable, "-m", *arguments])

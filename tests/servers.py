@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import redis
 from psycopg import sql
@@ -157,6 +158,13 @@ class PostgresServer:
         assert self._process is None, "Postgres is running already"
         eventually(self._started, seconds=30, message=lambda: f"Postgres said:\n{self._output()}")
 
+    def freeze(self) -> None:
+        """Let it and all its connections hang, as a machine does whose disk is gone."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
     def kill(self) -> None:
         """End it as a crash does; its connections end by themselves."""
         self._end(signal.SIGKILL)
@@ -217,6 +225,11 @@ class PostgresServer:
         self._process.send_signal(how)
         self._process.wait(20)
         self._process = None
+
+    def _signal(self, how: signal.Signals) -> None:
+        # The parent first, so that it makes no children that nobody knows of.
+        for process in (psutil.Process(self.pid), *psutil.Process(self.pid).children()):
+            process.send_signal(how)
 
     def _execute(self, words: sql.Composed) -> None:
         connection = psycopg.connect(self._connection_string(), autocommit=True)

@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 import requests
 
+from app.cli.programs import web_program
 from benchmarks.contenders import Download, ours
 from benchmarks.fault_columns import COLUMNS, Outcome
 from benchmarks.faults import cell
 from benchmarks.figures import Bar, Spread, interleaved, spread
+from benchmarks.intake_load import Generator
 from benchmarks.measuring import measure
 from benchmarks.media_files import write_mp4
 from benchmarks.serving import served
+from tests.processes import eventually, free_port, spawn
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 120
@@ -45,6 +48,36 @@ def test_the_fault_benchmark_prints_and_writes_its_table(tmp_path: Path) -> None
     assert list(row)[1:] == [column.name for column in COLUMNS]
     assert not any("wrong" in cell or "fails" in cell for cell in row.values())
     assert all(column.name in printed for column in COLUMNS)
+
+
+def test_the_benchmark_of_the_door_prints_and_writes_its_tables(tmp_path: Path) -> None:
+    printed, written = run("intake", tmp_path, "--rounds", "1", "--seconds", "0.3")
+
+    titles = [section["title"] for section in written["sections"]]
+    assert titles == ["1 client", "32 clients", "256 clients", "32 clients, and trouble"]
+    assert all(f"## {title}" in printed for title in titles)
+    asked = [
+        run["requests"] for runs in written["sections"][1]["measured"].values() for run in runs
+    ]
+    assert len(asked) == 3
+    assert all(asked)
+
+
+def test_without_wrk_a_generator_of_our_own_posts_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.intake_load.tool", lambda _name: None)
+    generator = Generator(tmp_path, seconds=0.3, runs=1)
+    port = free_port()
+    program = web_program("127.0.0.1", port, {})
+    argv = [*program.argv[:-1], "benchmarks.programs.empty_door:create_app()"]
+    with spawn(argv) as door:
+        eventually(lambda: lives(port), message=door.output)
+        load = generator.run(port, 8)
+
+    assert generator.name == "our own generator"
+    assert load.requests > 0
+    assert load.errors == 0
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -129,6 +162,14 @@ def test_a_cell_tells_the_outcome_the_bytes_served_and_how_the_client_ended(
     outcome: Outcome, told: str
 ) -> None:
     assert cell(outcome, COLUMNS[0]) == told
+
+
+def lives(port: int) -> bool:
+    """Whether a door answers."""
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/livez", timeout=5).ok
+    except requests.ConnectionError:
+        return False
 
 
 def run(name: str, folder: Path, *options: str) -> tuple[str, dict[str, Any]]:

@@ -3,17 +3,17 @@
 import json
 import socket
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import click
 import structlog
 
 from app.cli.output import json_option
+from app.cli.programs import beat_program, flower_program, web_program, worker_program
 from app.cli.state_folder import state_lock
-from app.cli.supervisor import Program, Supervisor, answers_http
+from app.cli.supervisor import Program, Supervisor
 from app.cli.valkey import valkey_program
 from app.config import Settings, load_settings
 from app.db.schema import check_schema, migrate
@@ -23,8 +23,6 @@ from app.models.words import DOOR, Queue
 from app.opening import open_database
 
 STATE_DIR = Path("var")
-_WEB_THREADS = 16
-_WEB_PROCESSES = 2
 _POLL_THREADS = 8
 
 
@@ -57,10 +55,10 @@ def serve(host: str, port: int, workers: int, flower: bool, as_json: bool) -> No
         with _broker(settings) as (broker_programs, environment):
             programs = [
                 *broker_programs,
-                _web(host, port, environment),
+                web_program(host, port, environment),
                 *_workers(settings, workers, environment),
-                _celery("beat", ["beat", "--loglevel", "warning", "--pidfile="], environment),
-                *([_flower(environment)] if flower else []),
+                beat_program(environment),
+                *([flower_program(environment)] if flower else []),
             ]
             Supervisor(
                 programs,
@@ -113,57 +111,14 @@ def _broker(settings: Settings) -> Iterator[tuple[list[Program], dict[str, str]]
 
 
 def _workers(settings: Settings, workers: int, environment: dict[str, str]) -> list[Program]:
-    control = ["--queues", Queue.CONTROL, "--pool", "prefork", "--concurrency", "1"]
-    programs = [_worker("control", control, environment)]
+    programs = [worker_program("control", Queue.CONTROL, "prefork", 1, environment)]
+    threads = {Queue.POLL: _POLL_THREADS, Queue.TRANSFER: settings.transfer_concurrency}
     for number in range(1, workers + 1):
-        for queue, threads in (
-            (Queue.POLL, _POLL_THREADS),
-            (Queue.TRANSFER, settings.transfer_concurrency),
-        ):
-            pool = ["--queues", queue, "--pool", "threads", "--concurrency", str(threads)]
-            programs.append(_worker(f"{queue}{number}", pool, environment))
+        programs += [
+            worker_program(f"{queue}{number}", queue, "threads", slots, environment)
+            for queue, slots in threads.items()
+        ]
     return programs
-
-
-def _worker(name: str, options: Sequence[str], environment: dict[str, str]) -> Program:
-    quiet = ["--loglevel", "info", "--without-mingle", "--without-gossip"]
-    return _celery(name, ["worker", "--hostname", f"{name}@%h", *options, *quiet], environment)
-
-
-def _celery(name: str, arguments: Sequence[str], environment: dict[str, str]) -> Program:
-    argv = [sys.executable, "-m", "celery", "-A", "workers", "--quiet", *arguments]
-    return Program(name, argv, environment)
-
-
-def _web(host: str, port: int, environment: dict[str, str]) -> Program:
-    argv = [
-        sys.executable,
-        "-m",
-        "gunicorn",
-        # Loaded once and shared by all its processes; a runtime opens nothing before a fork.
-        "--preload",
-        "--bind",
-        f"{host}:{port}",
-        "--worker-class",
-        "gthread",
-        "--workers",
-        str(_WEB_PROCESSES),
-        "--threads",
-        str(_WEB_THREADS),
-        "--log-level",
-        "warning",
-        "--no-control-socket",
-        "--graceful-timeout",
-        "8",
-        "app.web.application:create_app_from_environment()",
-    ]
-    looked_at = "127.0.0.1" if host in ("0.0.0.0", "::") else host  # noqa: S104 -- a comparison
-    return Program("web", argv, environment, ready=partial(answers_http, looked_at, port))
-
-
-def _flower(environment: dict[str, str]) -> Program:
-    configuration = Path(__file__).parents[2] / "flowerconfig.py"
-    return _celery("flower", ["flower", f"--conf={configuration}"], environment)
 
 
 def _addresses(settings: Settings, host: str, port: int, flower: bool) -> dict[str, str]:

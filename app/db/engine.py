@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._making = threading.Lock()
         self._engines: dict[int, Engine] = {}
+        self._closing: list[tuple[int, Callable[[], None]]] = []
 
     @property
     def engine(self) -> Engine:
@@ -49,7 +50,7 @@ class Database:
         Never hold one over the network or a file. Raises DatabaseUnavailable when the
         database cannot be reached, or other writers hold it for more than five seconds.
         """
-        with _translated_errors(), self._writers_turn():
+        with _translated_errors(), self.writers_turn():
             engine = self.engine.execution_options(write=True)
             with Session(engine, expire_on_commit=False) as session, session.begin():
                 yield session
@@ -69,9 +70,16 @@ class Database:
 
     def dispose(self) -> None:
         """Close this process's connections."""
+        for pid, close in self._closing:
+            if pid == os.getpid():
+                close()
         engine = self._engines.pop(os.getpid(), None)
         if engine is not None:
             engine.dispose()
+
+    def on_dispose(self, close: Callable[[], None]) -> None:
+        """Close a connection of this process that the engine does not know with the others."""
+        self._closing.append((os.getpid(), close))
 
     def _make_engine(self) -> Engine:
         with self._making:
@@ -79,7 +87,8 @@ class Database:
                 self._engines = {os.getpid(): _create_engine(self.url)}
             return self._engines[os.getpid()]
 
-    def _writers_turn(self) -> Any:
+    def writers_turn(self) -> Any:
+        """What SQLite's writers hold while they write; nothing on Postgres."""
         if self.is_sqlite and self.url.database:
             return WriterLock(Path(f"{self.url.database}.writer"), seconds=BUSY_SECONDS)
         return nullcontext()

@@ -3,7 +3,9 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import bindparam, select, tuple_, update
@@ -11,6 +13,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from app.db.engine import Database
+from app.db.plain import PlainConnection
 from app.db.statements import insert_into
 from app.models.tables import WebhookEvent
 from app.models.words import EventOutcome
@@ -26,6 +29,29 @@ class Verdict:
     error: str | None = None
 
 
+_COLUMNS = (
+    *("digest", "resource", "event", "data_id", "body", "deliveries", "tries"),
+    *("first_received_at", "last_received_at", "next_attempt_at"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One delivery of an event: its JSON without secrets, and the digest of its raw bytes."""
+
+    digest: str
+    resource: str
+    event: str
+    data_id: str
+    body: str
+    received_at: datetime
+
+
+def digest_of(raw: bytes) -> str:
+    """What tells one delivery from another: equal bytes are the same event."""
+    return hashlib.sha256(raw).hexdigest()
+
+
 def store_event(
     database: Database,
     raw: bytes,
@@ -38,35 +64,80 @@ def store_event(
 ) -> None:
     """Commit one delivery; ``raw`` is only hashed, ``body`` (without secrets) is kept.
 
+    Raises DatabaseUnavailable.
+    """
+    delivery = Delivery(digest_of(raw), resource, event, data_id, body, now)
+    with database.transaction() as session:
+        session.connection().exec_driver_sql(*_insert_or_count([delivery], database.is_sqlite))
+
+
+def store_deliveries(connection: PlainConnection, deliveries: Sequence[Delivery]) -> None:
+    """Commit deliveries, all of them or none.
+
     An identical delivery counts up and makes the event new again, because two equal
     ``recordings.updated`` may mean two changes; working through an event twice is harmless.
     Raises DatabaseUnavailable.
     """
-    values = {
-        "digest": hashlib.sha256(raw).hexdigest(),
-        "resource": resource,
-        "event": event,
-        "data_id": data_id,
-        "body": body,
-        "first_received_at": now,
-        "last_received_at": now,
-        "next_attempt_at": now,
-        "deliveries": 1,
-        "tries": 0,
-    }
-    again = {
-        "deliveries": col(WebhookEvent.deliveries) + 1,
-        "last_received_at": now,
-        "next_attempt_at": now,
-        "outcome": None,
-        "tries": 0,
-    }
-    with database.transaction() as session:
-        insert = insert_into(session, WebhookEvent).values(values)
-        # Without the unit of work of a session: this is the door's hot path.
-        session.connection().execute(
-            insert.on_conflict_do_update(index_elements=["digest"], set_=again)
-        )
+    connection.run(*_insert_or_count(deliveries, connection.is_sqlite))
+
+
+def _insert_or_count(
+    deliveries: Sequence[Delivery], is_sqlite: bool
+) -> tuple[str, tuple[str | int | datetime, ...]]:
+    rows = _rows(deliveries)
+    values = chain.from_iterable(_values(row, is_sqlite) for row in rows)
+    return _statement(len(rows), "?" if is_sqlite else "%s"), tuple(values)
+
+
+@cache
+def _statement(rows: int, placeholder: str) -> str:
+    row = f"({', '.join([placeholder] * len(_COLUMNS))})"
+    return f"""
+        INSERT INTO webhook_event ({", ".join(_COLUMNS)}) VALUES {", ".join([row] * rows)}
+        ON CONFLICT (digest) DO UPDATE SET
+            deliveries = webhook_event.deliveries + excluded.deliveries,
+            last_received_at = excluded.last_received_at,
+            next_attempt_at = excluded.next_attempt_at,
+            outcome = NULL,
+            tries = 0
+    """  # noqa: S608 -- nothing but names and placeholders
+
+
+def _rows(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
+    """Equal deliveries together, in the order of their digests.
+
+    In one order, because two processes that wait for each other's rows would never end.
+    """
+    rows: dict[str, list[Delivery]] = {}
+    for each in deliveries:
+        rows.setdefault(each.digest, []).append(each)
+    return [rows[digest] for digest in sorted(rows)]
+
+
+def _values(equal: list[Delivery], is_sqlite: bool) -> tuple[str | int | datetime, ...]:
+    """The values of one row, in the order of the columns."""
+    first, last = equal[0], equal[-1]
+    first_at: datetime | str = first.received_at
+    last_at: datetime | str = last.received_at
+    if is_sqlite:
+        last_at = _text_for_sqlite(last.received_at)
+        first_at = last_at if first is last else _text_for_sqlite(first.received_at)
+    told = (first_at, last_at, last_at)
+    return (
+        first.digest,
+        first.resource,
+        first.event,
+        first.data_id,
+        first.body,
+        len(equal),
+        0,
+        *told,
+    )
+
+
+def _text_for_sqlite(time: datetime) -> str:
+    """A time as SQLAlchemy reads it from an SQLite column."""
+    return time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def quarantine_delivery(
@@ -87,7 +158,7 @@ def quarantine_delivery(
     DatabaseUnavailable.
     """
     values = {
-        "digest": hashlib.sha256(raw).hexdigest(),
+        "digest": digest_of(raw),
         "resource": resource,
         "event": event,
         "data_id": data_id,

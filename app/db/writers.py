@@ -10,14 +10,19 @@ from typing import ClassVar, Self
 
 from app.errors import DatabaseUnavailable
 
+_PLACE_PAUSE_SECONDS = 0.001
+_LOCK_PAUSE_SECONDS = 0.0003
+"""Shorter, since one process at most looks for the lock at a time."""
+
 
 class WriterLock:
     """Held around one write transaction.
 
     SQLite's own waiting sleeps longer and longer, so a newcomer often wins and the
-    unlucky wait for seconds. Here the threads of a process queue up, and only the first of
-    each process looks for the file lock, every millisecond or so. The kernel lets go of
-    the lock when its process dies.
+    unlucky wait for seconds. Here the threads of a process queue up, and the first of each
+    process looks for a place before it looks for the lock: only who has the place may take
+    the lock next. So a process that writes all the time cannot take it twice while others
+    wait. The kernel lets go of both when their process dies.
     """
 
     _threads: ClassVar[dict[tuple[int, Path], threading.Lock]] = {}
@@ -33,8 +38,7 @@ class WriterLock:
         if not self._turn.acquire(timeout=self._seconds):
             raise _too_long(self._seconds)
         try:
-            self._descriptor = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            self._take_file(deadline)
+            self._wait(deadline)
         except OSError as error:
             self._let_go()
             raise DatabaseUnavailable(f"no lock beside the database: {error.strerror}") from error
@@ -46,22 +50,40 @@ class WriterLock:
     def __exit__(self, *_error: object) -> None:
         self._let_go()
 
-    def _take_file(self, deadline: float) -> None:
+    def _wait(self, deadline: float) -> None:
+        place = _open(self._path.with_name(f"{self._path.name}.next"))
+        try:
+            self._take(place, deadline, _PLACE_PAUSE_SECONDS)
+            self._descriptor = _open(self._path)
+            self._take(self._descriptor, deadline, _LOCK_PAUSE_SECONDS)
+        finally:
+            _close(place)
+
+    def _take(self, descriptor: int, deadline: float, pause_seconds: float) -> None:
         while True:
             try:
-                return fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise _too_long(self._seconds) from None
-                time.sleep(random.uniform(0.0003, 0.0015))  # noqa: S311 -- only spreads the looks
+                # At random, so that two who wait do not look in step.
+                time.sleep(pause_seconds * random.uniform(0.5, 1.5))  # noqa: S311
 
     def _let_go(self) -> None:
         if self._descriptor >= 0:
-            # Closing alone would not do: a child forked meanwhile has the same open file.
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-            os.close(self._descriptor)
+            _close(self._descriptor)
             self._descriptor = -1
         self._turn.release()
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+
+
+def _close(descriptor: int) -> None:
+    # Closing alone would not do: a child forked meanwhile has the same open file.
+    fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 def _too_long(seconds: float) -> DatabaseUnavailable:

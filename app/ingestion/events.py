@@ -4,7 +4,7 @@ import json
 
 from pydantic import TypeAdapter, ValidationError
 
-from app.db.inbox import quarantine_delivery, store_event
+from app.db.inbox import Delivery, digest_of, quarantine_delivery
 from app.errors import AnswerUnreadable, BodyTooLarge, NotAnEvent, SignatureWrong
 from app.ingestion.workbench import Workbench
 from app.models.secrecy import without_secrets
@@ -41,14 +41,15 @@ def receive_event(
         if secrets:
             _quarantine(bench, raw, error)
         raise
-    store_event(
-        bench.database,
-        raw,
-        resource=event.resource,
-        event=event.event,
-        data_id=event.data.id,
-        body=body,
-        now=bench.clock(),
+    bench.intake.take(
+        Delivery(
+            digest=digest_of(raw),
+            resource=event.resource,
+            event=event.event,
+            data_id=event.data.id,
+            body=body,
+            received_at=bench.clock(),
+        )
     )
     return event
 

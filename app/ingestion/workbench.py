@@ -13,6 +13,7 @@ from app.archive.places import Places
 from app.archive.store import Archive
 from app.db.engine import Database
 from app.db.ingests import Lease, heartbeat
+from app.db.intake import Intake
 from app.errors import WorkerStopping
 from app.models.tables import Ingest, Meeting
 from app.models.times import Clock
@@ -52,6 +53,7 @@ class Workbench:
     """The tools of the use cases, made once per process."""
 
     database: Database
+    intake: Intake
     webex: WebexClient
     archive: Archive
     sender: Sender

@@ -1,6 +1,7 @@
 """What of Webex's answers may be kept: everything but secrets and links to download."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 _SECRET_KEY = re.compile(
@@ -36,12 +37,19 @@ def without_secrets(value: Any) -> Any:
 
 
 def _is_secret(key: str, value: Any) -> bool:
-    return not isinstance(value, bool) and _SECRET_KEY.search(key) is not None
+    return not isinstance(value, bool) and _is_secret_name(key)
+
+
+@lru_cache(maxsize=1024)
+def _is_secret_name(key: str) -> bool:
+    # Webex's names are few and come with every event; looking costs more than remembering.
+    return _SECRET_KEY.search(key) is not None
 
 
 def _is_link(value: Any) -> bool:
     return (
         isinstance(value, str)
+        and "://" in value
         and _URL.fullmatch(value) is not None
         and _SECRET_TEXT.search(value) is not None
     )

@@ -86,6 +86,9 @@ def _plain_error(error: HTTPException) -> tuple[Response, int, dict[str, str]]:
 
 
 def _protect(response: Response) -> Response:
+    if response.status_code == 204:
+        # Nothing that a browser could misread, and the door has no time to waste.
+        return response
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "no-referrer")
     response.headers.setdefault("Cache-Control", "no-store")

@@ -81,7 +81,7 @@ def programs(folder: Path, web_port: int) -> list[dict[str, Any]]:
     ]
     celery = [*python, "celery", "-A", "service"]
     argvs = {
-        "web": [*gunicorn, "-k", "gthread", "-w", "2", "--threads", "4"],
+        "web": [*gunicorn, "-k", "app.web.worker.DoorWorker", "-w", "2", "--threads", "4"],
         "control": [*celery, "worker", "-P", "prefork", "-c", "2", "-n", "control@%h"],
         "transfer": [*celery, "worker", "-P", "threads", "-c", "4", "-n", "transfer@%h"],
         "beat": [*celery, "beat", "-S", "celery.beat:Scheduler", "--pidfile="],

@@ -6,10 +6,14 @@ Each says a word when it is ready, and another when it has done its work.
 import os
 import signal
 import sys
+import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 from app.db.engine import Database
+from app.db.inbox import Delivery, digest_of
+from app.db.intake import Intake
 from app.db.meetings import touch
 from app.db.schema import migrate
 from app.db.writers import WriterLock
@@ -71,6 +75,25 @@ def fork(url: str, meeting_row_id: str) -> None:
     say(f"child ended {os.waitstatus_to_exitcode(status)}.")
 
 
+def fork_at_the_door(url: str) -> None:
+    """Take a delivery, fork, take another in the child, and one more in the parent."""
+    intake = Intake(Database(url))
+    take_delivery(intake, "before")
+    child = os.fork()
+    if child == 0:
+        take_delivery(intake, "child")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    take_delivery(intake, "after")
+    say(f"child ended {os.waitstatus_to_exitcode(status)}.")
+
+
+def take_delivery(intake: Intake, name: str) -> None:
+    """Commit one event."""
+    now = datetime.now(UTC)
+    intake.take(Delivery(digest_of(name.encode()), "meetings", "ended", name, "{}", now))
+
+
 def fork_while_writing(path: str) -> None:
     """Fork a child that lives on while this process holds the writers' lock, and let go of it."""
     with WriterLock(Path(path), seconds=5):
@@ -79,6 +102,15 @@ def fork_while_writing(path: str) -> None:
             signal.pause()
     say("let go")
     signal.pause()
+
+
+def hog(path: str) -> None:
+    """Hold the writers' lock for 50 ms, and at once again, for ever."""
+    say("hogging")
+    pause = threading.Event()
+    while True:
+        with WriterLock(Path(path), seconds=5):
+            pause.wait(0.05)
 
 
 def wait_for(go: str) -> None:
@@ -94,7 +126,17 @@ def say(text: str) -> None:
 
 
 PROGRAMS = {
-    each.__name__: each for each in (increment, hold, lease, migrate_now, fork, fork_while_writing)
+    each.__name__: each
+    for each in (
+        increment,
+        hold,
+        lease,
+        migrate_now,
+        fork,
+        fork_at_the_door,
+        fork_while_writing,
+        hog,
+    )
 }
 
 if __name__ == "__main__":

@@ -173,6 +173,20 @@ def test_a_child_forked_during_a_write_does_not_keep_the_writers_lock(tmp_path: 
     assert held
 
 
+def test_a_process_that_writes_all_the_time_lets_others_have_their_turn(tmp_path: Path) -> None:
+    path = tmp_path / "some.writer"
+
+    with program("hog", path) as hog:
+        hog.wait_for("hogging")
+        began = time.monotonic()
+        for _ in range(12):
+            with WriterLock(path, seconds=5):
+                pass
+        took = time.monotonic() - began
+
+    assert took < 3, "each turn is one of the other's long, not a matter of luck"
+
+
 def test_sqlite_is_as_durable_as_a_204_promises(sqlite: Database) -> None:
     with sqlite.reading() as session:
         told = [

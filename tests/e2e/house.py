@@ -40,10 +40,8 @@ PACE = {
     "RATE_LIMIT_PER_MINUTE": "100000",
     "LOG_FORMAT": "json",
 }
-GUNICORN = [
-    *("gunicorn", "--preload", "--worker-class", "gthread"),
-    *("--workers", "2", "--threads", "8"),
-]
+DOOR_WORKER = ["--preload", "--worker-class", "app.web.worker.DoorWorker"]
+GUNICORN = ["gunicorn", *DOOR_WORKER, "--workers", "2", "--threads", "8"]
 APPLICATION = "app.web.application:create_app_from_environment()"
 
 

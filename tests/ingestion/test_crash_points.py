@@ -210,7 +210,8 @@ def calls_of(death: dict[str, Any], name: str) -> list[Call]:
 def unflushed(calls: Sequence[Call]) -> list[str]:
     """Renames of files that were not flushed, and rows about names that were not.
 
-    The row of a file tells of it, any commit after it tells of a manifest. A name is in its folder, so the folder is what must be flushed after it was made.
+    The row of a file tells of it, any commit after it tells of a manifest. A name is in its
+    folder, so the folder is what must be flushed after it was made.
     """
     flushed: dict[int, list[int]] = {}
     owing: set[str] = set()

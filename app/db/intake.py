@@ -1,0 +1,141 @@
+"""The door's way into the inbox: one thread commits all deliveries that wait, together."""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from queue import Empty, SimpleQueue
+
+from app.db.engine import BUSY_SECONDS, Database
+from app.db.inbox import Delivery, store_deliveries
+from app.db.plain import PlainConnection
+from app.errors import DatabaseUnavailable
+
+MOST_AT_ONCE = 200
+_LOCK_CONFLICTS = {"40P01", "55P03"}
+"""Postgres's codes for a deadlock and for waiting too long for a locked row."""
+
+Store = Callable[[Sequence[Delivery]], None]
+
+
+class Intake:
+    """Commits deliveries for any number of threads; one flush to disk serves all that wait.
+
+    Each process has a writer of its own, made on first use, since neither threads nor
+    connections survive a fork. A database that hangs holds the writer and nobody else.
+    """
+
+    def __init__(self, database: Database, *, seconds: float = BUSY_SECONDS) -> None:
+        self._database = database
+        self._seconds = seconds
+        self._writers: dict[int, _Writer] = {}
+
+    def take(self, delivery: Delivery) -> None:
+        """Return when the delivery is committed; raises DatabaseUnavailable within five seconds.
+
+        A delivery that was given up on may be committed later all the same: Webex sends it
+        once more, and that counts it up.
+        """
+        pid = os.getpid()
+        writer = self._writers.get(pid) or self._writers.setdefault(pid, self._make_writer())
+        writer.take(delivery)
+
+    def _make_writer(self) -> "_Writer":
+        store = partial(store_deliveries, PlainConnection(self._database))
+        return _Writer(store, seconds=self._seconds)
+
+
+class _Waiting:
+    """One delivery, and the thread that waits for it."""
+
+    __slots__ = ("_ended", "delivery", "error", "given_up")
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+        self.error: BaseException | None = None
+        self.given_up = False
+        self._ended = threading.Lock()
+        self._ended.acquire()
+
+    def end(self, error: BaseException | None = None) -> None:
+        self.error = error
+        self._ended.release()
+
+    def wait(self, seconds: float) -> bool:
+        self.given_up = not self._ended.acquire(timeout=seconds)
+        return not self.given_up
+
+
+class _Writer:
+    def __init__(self, store: Store, *, seconds: float) -> None:
+        self._store = store
+        self._seconds = seconds
+        self._queue: SimpleQueue[_Waiting] = SimpleQueue()
+        self._busy_since: float | None = None
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def take(self, delivery: Delivery) -> None:
+        busy_since = self._busy_since
+        if busy_since is not None and time.monotonic() - busy_since > self._seconds:
+            # Whoever comes while the database hangs need not find that out for themselves.
+            raise self._hangs()
+        if self._thread is None:
+            self._start()
+        waiting = _Waiting(delivery)
+        self._queue.put(waiting)
+        if not waiting.wait(self._seconds):
+            raise self._hangs()
+        if isinstance(waiting.error, DatabaseUnavailable):
+            # One error ends many deliveries, and each thread would add its own trace to it.
+            raise DatabaseUnavailable(str(waiting.error)) from waiting.error
+        if waiting.error is not None:
+            raise waiting.error
+
+    def _hangs(self) -> DatabaseUnavailable:
+        return DatabaseUnavailable(f"no commit within {self._seconds:g} s")
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="intake", daemon=True)
+                thread.start()
+                self._thread = thread
+
+    def _run(self) -> None:
+        while True:
+            self._busy_since = None
+            batch = [self._queue.get()]
+            self._busy_since = time.monotonic()
+            try:
+                while len(batch) < MOST_AT_ONCE:
+                    batch.append(self._queue.get_nowait())
+            except Empty:
+                pass
+            self._commit([each for each in batch if not each.given_up])
+
+    def _commit(self, batch: list[_Waiting]) -> None:
+        """Commit the deliveries together, or each alone if one of them spoils it for the others."""
+        if not batch:
+            return
+        try:
+            self._store([each.delivery for each in batch])
+        except BaseException as error:
+            if len(batch) == 1 or not _is_due_to_one_row(error):
+                for each in batch:
+                    each.end(error)
+                return
+        else:
+            for each in batch:
+                each.end()
+            return
+        for each in batch:
+            self._commit([each] if not each.given_up else [])
+
+
+def _is_due_to_one_row(error: BaseException) -> bool:
+    """Whether the database is well and one row is not: its values, or somebody who holds it."""
+    if isinstance(error, DatabaseUnavailable):
+        return getattr(error.__cause__, "sqlstate", None) in _LOCK_CONFLICTS
+    return isinstance(error, Exception)

@@ -1,0 +1,83 @@
+"""A request is whole exactly when its last byte has come, however it was cut on the way."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.web.gathering import Gathering
+
+HEAD = b"POST /webhooks/webex HTTP/1.1\r\nHost: x\r\n"
+WITH_LENGTH = HEAD + b"content-length:\t11\r\nX-Other: 5\r\n\r\n" + b"hello\r\n\r\nyo"
+CHUNKED = (
+    HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"5;note=a\r\n0\r\n\r\n\r\n2\r\nab\r\n0\r\n\r\n"
+)
+WITH_TRAILER = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n0\r\nSum: 7\r\n\r\n"
+WITHOUT_BODY = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@given(
+    request=st.sampled_from([WITH_LENGTH, CHUNKED, WITH_TRAILER, WITHOUT_BODY]),
+    cuts=st.lists(st.integers(1, 40), max_size=60),
+)
+def test_a_request_is_whole_with_its_last_byte_and_not_before(
+    request: bytes, cuts: list[int]
+) -> None:
+    gathering, rest = Gathering(), request
+    for cut in [*cuts, len(request)]:
+        piece, rest = rest[:cut], rest[cut:]
+        gathering.add(piece)
+        assert gathering.is_whole is (rest == b"")
+
+    assert gathering.take() == request
+    assert not gathering.has_bytes
+
+
+def test_what_follows_a_request_is_the_beginning_of_the_next_one() -> None:
+    gathering = Gathering()
+    gathering.add(WITH_LENGTH)
+    gathering.take()
+
+    gathering.add(WITHOUT_BODY[:10])
+    assert not gathering.is_whole
+    gathering.add(WITHOUT_BODY[10:])
+
+    assert gathering.is_whole
+
+
+def test_of_a_body_that_is_too_large_no_more_is_waited_for_than_the_door_reads() -> None:
+    gathering = Gathering()
+    gathering.add(HEAD + b"Content-Length: 999999999\r\n\r\n" + b"x" * 64 * 1024)
+    assert not gathering.is_whole
+
+    gathering.add(b"x")
+
+    assert gathering.is_whole
+
+
+def test_a_head_without_an_end_is_too_long_at_last() -> None:
+    gathering = Gathering()
+    gathering.add(HEAD + b"X: " + b"x" * 64 * 1024)
+
+    assert gathering.is_too_long
+    assert not gathering.is_whole
+
+
+def test_a_client_that_waits_for_a_word_is_told_once() -> None:
+    gathering = Gathering()
+    gathering.add(HEAD + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+    assert not gathering.is_whole
+
+    assert [gathering.wants_continue(), gathering.wants_continue()] == [True, False]
+    gathering.add(b"ok")
+
+    assert gathering.is_whole
+    assert gathering.take() == HEAD + b"Content-Length: 2\r\n\r\nok"
+
+
+@pytest.mark.parametrize("size", [b"zz", b"", b"-1"])
+def test_chunks_that_make_no_sense_are_handed_on_to_be_refused(size: bytes) -> None:
+    gathering = Gathering()
+
+    gathering.add(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
+
+    assert gathering.is_whole
