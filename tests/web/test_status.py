@@ -56,6 +56,7 @@ def test_the_overview_counts_everything(rows: Rows, database: Database) -> None:
                 "ended_at": "2026-03-02T12:00:00Z",
             }
         ],
+        "put_aside": [],
     }
 
 
