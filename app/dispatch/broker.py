@@ -3,6 +3,7 @@
 from typing import Any
 
 from celery import Celery
+from kombu.connection import Connection
 from kombu.entity import Queue as KombuQueue
 from kombu.exceptions import ChannelError, KombuError, OperationalError
 
@@ -11,6 +12,7 @@ from app.models.words import Queue
 SWEEP_TASK = "webex_ingest.sweep"
 RUN_TASK = "webex_ingest.run"
 
+_ACQUIRE_SECONDS = 1
 _UNREACHABLE = (OperationalError, KombuError, ChannelError, OSError, TimeoutError)
 
 
@@ -70,13 +72,9 @@ class Broker:
     def depth(self, queue: Queue) -> int | None:
         """How many messages wait in a queue; None if the broker does not answer."""
         try:
-            with self._app.connection_for_write() as connection:
-                connection.ensure_connection(
-                    max_retries=1, interval_start=0, interval_step=0, timeout=1
-                )
-                return int(connection.default_channel.queue_declare(queue, passive=True)[1])
-        except ChannelError:
-            return 0
+            # One of the connections that are kept: a new one for each look costs ten times as much.
+            with self._app.pool.acquire(block=True, timeout=_ACQUIRE_SECONDS) as connection:
+                return _depth(connection, queue)
         except _UNREACHABLE:
             return None
 
@@ -88,3 +86,14 @@ class Broker:
         except _UNREACHABLE:
             return False
         return True
+
+
+def _depth(connection: Connection, queue: Queue) -> int | None:
+    connection.ensure_connection(max_retries=1, interval_start=0, interval_step=0, timeout=1)
+    try:
+        return int(connection.default_channel.queue_declare(queue, passive=True)[1])
+    except ChannelError:
+        return 0
+    except connection.connection_errors:
+        # What was kept is from before the broker was away; the next look connects anew.
+        return None
