@@ -419,6 +419,20 @@ def test_whatever_webex_sent_can_be_written_and_read(value: dict[str, Any]) -> N
     assert written.decode().endswith("}\n")
 
 
+def test_a_manifest_that_a_dead_writer_left_half_written_is_removed_and_no_other(
+    archive: Archive,
+) -> None:
+    archive.write_manifest(FOLDER, {"version": 1})
+    place = archive.locate(FOLDER, "manifest.json")
+    place.with_name(".manifest.json.0123456789abcdef.part").write_text("half of")
+    with Part(place.with_name(".manifest.json.fedcba9876543210.part")):
+        archive.write_manifest(FOLDER, {"version": 1})
+
+        assert files(archive) == [".manifest.json.fedcba9876543210.part", "manifest.json"]
+    archive.write_manifest(FOLDER, {"version": 1})
+    assert files(archive) == ["manifest.json"]
+
+
 def test_json_is_written_for_people(archive: Archive) -> None:
     archive.write_manifest(FOLDER, {"version": 1, "title": "Grüße"})
 

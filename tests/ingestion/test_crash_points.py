@@ -208,27 +208,29 @@ def calls_of(death: dict[str, Any], name: str) -> list[Call]:
 
 
 def unflushed(calls: Sequence[Call]) -> list[str]:
-    """Renames of files that were not flushed, and rows about names that were not.
+    """Renames of files that were not flushed, and commits that tell of names that were not.
 
-    The row of a file tells of it, any commit after it tells of a manifest. A name is in its
-    folder, so the folder is what must be flushed after it was made.
+    A name is in its folder, so the folder is what must be flushed after it was made.
     """
     flushed: dict[int, list[int]] = {}
-    owing: set[str] = set()
-    wrong, is_manifest = [], False
+    owing: dict[str, set[str]] = {"insert file": set(), "commit update meeting #": set()}
+    wrong = []
     for call in calls:
         if call["name"] in ("fsync", "fdatasync"):
             flushed[call["file"]] = call["state"]
-            owing.discard(call["path"])
+            for folders in owing.values():
+                folders.discard(call["path"])
         elif call["name"] == "replace":
             if flushed.get(call["file"]) != call["state"] and call["path"] not in resumed(calls):
                 wrong.append(call["label"])
-            owing.add(str(Path(call["target"]).parent))
             is_manifest = call["target"].endswith("manifest.json")
+            told_by = "commit update meeting #" if is_manifest else "insert file"
+            owing[told_by].add(str(Path(call["target"]).parent))
         elif call["name"] == "mkdir":
-            owing.add(str(Path(call["path"]).parent))
-        elif owing and ("insert file" in call["label"] or is_manifest):
-            wrong.append(f"{call['label']} before {owing}")
+            owing["insert file"].add(str(Path(call["path"]).parent))
+        elif call["name"] == "commit":
+            too_early = [folders for words, folders in owing.items() if words in call["label"]]
+            wrong += [f"{call['label']} before {folders}" for folders in too_early if folders]
     return wrong
 
 
