@@ -39,9 +39,9 @@ class Load:
 class Generator:
     """Posts events of a file; each run begins behind the one before, until all were used."""
 
-    def __init__(self, folder: Path, *, seconds: float, runs: int) -> None:
+    def __init__(self, folder: Path, *, seconds: int, runs: int) -> None:
         self._seconds = seconds
-        self._count = round(MOST_PER_SECOND * seconds)
+        self._count = MOST_PER_SECOND * seconds
         self._all = self._count * max(1, min(runs, 8))
         self._first = 0
         self._file = folder / "events.txt"
@@ -70,7 +70,7 @@ class Generator:
 
     def _wrk(self, port: int, clients: int) -> list[str]:
         threads = min(2, clients)
-        options = [f"-t{threads}", f"-c{clients}", f"-d{self._seconds:g}s", "--timeout", "10s"]
+        options = [f"-t{threads}", f"-c{clients}", f"-d{self._seconds}s", "--timeout", "10s"]
         script = ["-s", str(POST_LUA), f"http://127.0.0.1:{port}", "--", str(self._file)]
         return ["wrk", *options, *script, str(self._first), str(self._count), str(threads)]
 

@@ -51,13 +51,13 @@ def test_the_fault_benchmark_prints_and_writes_its_table(tmp_path: Path) -> None
 
 
 def test_the_benchmark_of_the_door_prints_and_writes_its_tables(tmp_path: Path) -> None:
-    printed, written = run("intake", tmp_path, "--rounds", "1", "--seconds", "0.3")
+    printed, written = run("intake", tmp_path, "--rounds", "1", "--seconds", "1", "--clients", "32")
 
     titles = [section["title"] for section in written["sections"]]
-    assert titles == ["1 client", "32 clients", "256 clients", "32 clients, and trouble"]
+    assert titles == ["32 clients", "32 clients, and trouble"]
     assert all(f"## {title}" in printed for title in titles)
     asked = [
-        run["requests"] for runs in written["sections"][1]["measured"].values() for run in runs
+        run["requests"] for runs in written["sections"][0]["measured"].values() for run in runs
     ]
     assert len(asked) == 3
     assert all(asked)
@@ -67,7 +67,7 @@ def test_without_wrk_a_generator_of_our_own_posts_events(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmarks.intake_load.tool", lambda _name: None)
-    generator = Generator(tmp_path, seconds=0.3, runs=1)
+    generator = Generator(tmp_path, seconds=1, runs=1)
     port = free_port()
     program = web_program("127.0.0.1", port, {})
     argv = [*program.argv[:-1], "benchmarks.programs.empty_door:create_app()"]

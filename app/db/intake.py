@@ -73,19 +73,23 @@ class _Writer:
         self._seconds = seconds
         self._queue: SimpleQueue[_Waiting] = SimpleQueue()
         self._busy_since: float | None = None
+        self._is_away = False
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def take(self, delivery: Delivery) -> None:
+        # Who comes while the database is away has waited for a thread already, behind others
+        # who found that out; it need not be found out once more.
+        patience = self._seconds / 10 if self._is_away else self._seconds
         busy_since = self._busy_since
-        if busy_since is not None and time.monotonic() - busy_since > self._seconds:
-            # Whoever comes while the database hangs need not find that out for themselves.
+        if busy_since is not None and time.monotonic() - busy_since > patience:
             raise self._hangs()
         if self._thread is None:
             self._start()
         waiting = _Waiting(delivery)
         self._queue.put(waiting)
-        if not waiting.wait(self._seconds):
+        if not waiting.wait(patience):
+            self._is_away = True
             raise self._hangs()
         if isinstance(waiting.error, DatabaseUnavailable):
             # One error ends many deliveries, and each thread would add its own trace to it.
@@ -122,11 +126,14 @@ class _Writer:
         try:
             self._store([each.delivery for each in batch])
         except BaseException as error:
-            if len(batch) == 1 or not _is_due_to_one_row(error):
+            is_due_to_one_row = _is_due_to_one_row(error)
+            self._is_away = not is_due_to_one_row
+            if len(batch) == 1 or not is_due_to_one_row:
                 for each in batch:
                     each.end(error)
                 return
         else:
+            self._is_away = False
             for each in batch:
                 each.end()
             return

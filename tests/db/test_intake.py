@@ -1,7 +1,6 @@
 """The intake: many deliveries in one commit, none lost, none spoiled by another, nobody hangs."""
 
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +31,7 @@ def test_deliveries_that_wait_together_are_all_committed_and_equal_ones_counted(
                 for number in range(AT_ONCE)
             ]
             # The first one waits for the database, and all others for the first one.
-            threading.Event().wait(0.2)
+            eventually(lambda: all(each.running() for each in ended))
         for each in ended:
             each.result(10)
 
@@ -66,7 +65,7 @@ def test_one_delivery_that_no_database_takes_spoils_no_other(database: Database)
             first = threads.submit(intake.take, make("first"))
             poisoned = threads.submit(intake.take, make("poisoned", body="half a pair: \ud800"))
             others = [threads.submit(intake.take, make(f"other{each}")) for each in range(8)]
-            threading.Event().wait(0.2)
+            eventually(lambda: all(each.running() for each in (first, poisoned, *others)))
         for each in (first, *others):
             each.result(10)
         with pytest.raises(UnicodeEncodeError):
