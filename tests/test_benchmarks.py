@@ -80,6 +80,15 @@ def test_without_wrk_a_generator_of_our_own_posts_events(
     assert load.errors == 0
 
 
+def test_the_burst_benchmark_loses_nothing_on_either_database(tmp_path: Path) -> None:
+    printed, written = run("burst", tmp_path, "--events", "400", "--meetings", "20")
+
+    titles = [section["title"] for section in written["sections"]]
+    assert titles == [f"400 events about 20 meetings on {name}" for name in ("SQLite", "Postgres")]
+    assert [section["measured"]["lost"] for section in written["sections"]] == [0, 0]
+    assert all(f"## {title}" in printed for title in titles)
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_without_nginx_a_server_of_our_own_sends_files_and_parts_of_them(
     scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,7 +12,6 @@ from app.errors import IngestError
 from app.logs import configure_logs
 from app.models.words import Queue
 from app.runtime import Runtime, required_broker
-from workers.steady import Steady
 from workers.stopping import SharedFlag
 from workers.tasks import register_tasks
 
@@ -33,7 +32,7 @@ def create_celery(build_runtime: Callable[[Callable[[], bool]], Runtime]) -> Cel
     app.conf.beat_schedule = {
         "sweep": {
             "task": SWEEP_TASK,
-            "schedule": Steady(settings.sweep_seconds),
+            "schedule": settings.sweep_seconds,
             "options": {"queue": Queue.CONTROL, "expires": SWEEP_EXPIRES_SECONDS},
         }
     }
@@ -62,7 +61,7 @@ def worker_settings() -> dict[str, Any]:
         "worker_max_memory_per_child": 400_000,
         "worker_redirect_stdouts": False,
         "broker_pool_limit": 4,
-        "beat_scheduler": "celery.beat:Scheduler",
+        "beat_scheduler": "workers.steady:SteadyScheduler",
     }
 
 

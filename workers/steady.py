@@ -1,21 +1,26 @@
-"""Beat's interval, for a clock that may be set back."""
+"""Beat's scheduler, for a clock that may be set back."""
 
-from datetime import datetime, timedelta
 from typing import Any
 
-from celery.schedules import schedstate, schedule
+from celery.beat import Scheduler
 
 
-class Steady(schedule):  # type: ignore[misc]
-    """Every so many seconds, also after the clock was set back by a day.
+class SteadyScheduler(Scheduler):  # type: ignore[misc]
+    """In memory, as Celery's own, and steady also after the clock was set back by a day.
 
-    Celery reckons from the last run: where that lies ahead, it would wait for that day to pass.
+    Celery notes at which time of the clock a task is next; it would wait for that day to pass.
     """
 
-    def __init__(self, run_every: float | timedelta, *args: Any, **words: Any) -> None:
-        super().__init__(run_every, *args, **words)
+    _heap: Any
 
-    def is_due(self, last_run_at: datetime) -> Any:
-        """Due as Celery says, and whenever the next run is further off than one interval."""
-        state = super().is_due(last_run_at)
-        return state if state.next <= self.seconds else schedstate(is_due=True, next=self.seconds)
+    def tick(self, *arguments: Any, **words: Any) -> Any:
+        """Run what is due; the seconds until the next call."""
+        if self._heap:
+            first = self._heap[0]
+            ahead = first.time - self._when(first.entry, 0)
+            # Nothing is further ahead than its interval, but by a clock that is no more.
+            if ahead > first.entry.schedule.seconds + 1:
+                for entry in self.schedule.values():
+                    entry.last_run_at = entry.default_now()
+                self._heap = None
+        return super().tick(*arguments, **words)

@@ -1,6 +1,7 @@
 """The commands as an operator types them: what they print, and how they end."""
 
 import json
+import re
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 from app.cli.main import commands
 from app.config import load_settings
 from app.db.engine import Database
-from app.db.inbox import store_event
+from app.db.inbox import quarantine_delivery, store_event
 from app.db.place import prepare_file
 from app.db.schema import migrate
 from tests.e2e.house import House, house
@@ -143,6 +144,27 @@ def test_replay_of_an_empty_inbox_says_so(home: House) -> None:
         "meetings": [],
         "complete": True,
     }
+
+
+def test_status_tells_events_of_which_nothing_came(home: House) -> None:
+    database = Database(f"sqlite:///{home.folder / 'var' / 'webex-ingest.db'}")
+    quarantine_delivery(
+        database,
+        b"{}",
+        resource="recordings",
+        event="",
+        data_id="",
+        body="{}",
+        error_code="not_an_event",
+        error="event is wrong",
+        now=datetime(2028, 2, 29, 12, tzinfo=UTC),
+    )
+    database.dispose()
+
+    said = home.command("status")
+
+    assert re.search(r"recordings\.\? +\? +quarantined +2028-02-29T12:00:00Z +event is wrong", said)
+    assert "replay --quarantined" in said
 
 
 def test_replay_says_how_many_events_of_which_days(home: House) -> None:

@@ -40,6 +40,7 @@ def test_the_figures_are_those_of_the_rows(
     rows.run(running, stage="video", bytes_done=300, bytes_total=1000, bytes_per_second=50)
     rows.event("e1", "processed", deliveries=3)
     rows.event("e2")
+    rows.event("e3", "quarantined", error="It is no event.")
     with database.transaction() as session:
         tick(session, "sweep", now=NOON - timedelta(seconds=4))
 
@@ -62,7 +63,8 @@ def test_the_figures_are_those_of_the_rows(
         ("unfinished_bytes",): 300,
         ("events", "processed"): 1,
         ("events", "new"): 1,
-        ("webhook_deliveries_total",): 4,
+        ("events", "quarantined"): 1,
+        ("webhook_deliveries_total",): 5,
         ("files_total", "video"): 1,
         ("file_bytes_total", "video"): 4_982_263,
         ("oldest_due_seconds",): 90,

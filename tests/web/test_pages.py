@@ -89,6 +89,18 @@ def test_a_failure_is_told_with_its_sentence_and_the_way_out(
     assert "webex-ingest retry m_I_1" in page(client, "/meetings/m_I_1")
 
 
+def test_an_event_that_was_put_aside_is_told_with_its_reason_and_the_way_out(
+    client: FlaskClient, rows: Rows
+) -> None:
+    rows.event("e1", "quarantined", error="It is about <nothing>.")
+
+    told = page(client)
+
+    assert "recordings.created" in told
+    assert "It is about &lt;nothing&gt;." in told
+    assert "webex-ingest replay --quarantined" in told
+
+
 def test_hostile_words_are_inert_on_every_page(client: FlaskClient, rows: Rows) -> None:
     meeting = rows.failed_meeting(
         "m_I_1", HOSTILE, title=HOSTILE, host_email=HOSTILE, site_url=HOSTILE

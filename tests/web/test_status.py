@@ -24,13 +24,14 @@ def test_the_overview_counts_everything(rows: Rows, database: Database) -> None:
     rows.failed_meeting("m_I_2", "It went wrong.", title="Review")
     rows.ingest(rows.meeting("m_I_3"), Resource.MEETINGS, due_at=NOON - timedelta(seconds=8))
     rows.event("e1", "ignored")
+    rows.event("e2", "quarantined", error="It is no event.", deliveries=2)
     with database.transaction() as session:
         tick(session, "sweep", now=NOON)
 
     told = overview(database, now=NOON, lease_seconds=LEASE_SECONDS).model_dump(mode="json")
 
     assert told == {
-        "events": {"ignored": 1},
+        "events": {"ignored": 1, "quarantined": 1},
         "ingests": {"done": 4, "absent": 1, "failed": 1, "waiting": 1},
         "meetings": {"total": 3, "complete": 1, "waiting": 1, "failed": 1},
         "transfers": {
@@ -56,7 +57,18 @@ def test_the_overview_counts_everything(rows: Rows, database: Database) -> None:
                 "ended_at": "2026-03-02T12:00:00Z",
             }
         ],
-        "put_aside": [],
+        "put_aside": [
+            {
+                "resource": "recordings",
+                "event": "created",
+                "data_id": "e2",
+                "outcome": "quarantined",
+                "error_code": "fault",
+                "error": "It is no event.",
+                "deliveries": 2,
+                "last_received_at": "2026-03-02T12:00:00Z",
+            }
+        ],
     }
 
 
@@ -150,7 +162,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(rows: Rows, database:
         rows.file(meeting, f"{number}.vtt", Kind.VTT, 1, Resource.TRANSCRIPTS)
         rows.failed_meeting(f"m_I_f{number}", "It went wrong.")
 
-    assert queries_of_everything(database) == few <= 25
+    assert queries_of_everything(database) == few <= 26
 
 
 @pytest.mark.parametrize(
