@@ -8,7 +8,7 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from app.db.ingests import is_suspect, is_suspect_running
+from app.db.suspects import is_suspect, is_suspect_running
 from app.models.tables import Ingest
 from app.models.words import Priority, Queue, State
 

@@ -10,30 +10,24 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Row,
     case,
-    exists,
-    func,
     null,
     or_,
     select,
     true,
     update,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from app.db.statements import insert_into
+from app.db.suspects import is_suspect, is_suspect_running, one_by_one
 from app.errors import LeaseLost
 from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
 from app.models.tables import Ingest, Meeting
 from app.models.words import Priority, Resource, State, queue_of
 
-SUSPECT_AFTER = 2
-"""So often a worker may vanish over a row before the row is suspected of being the reason."""
-
-_SUSPECTS_LOCK = 20210515
 _KEY = ("meeting_row_id", "resource", "resource_id")
 
 
@@ -179,7 +173,7 @@ def lease(
     before = now - timedelta(seconds=lease_seconds)
     abandoned = (col(Ingest.state) == State.RUNNING) & (col(Ingest.heartbeat_at) < before)
     due = (col(Ingest.state) == State.WAITING) & (col(Ingest.next_attempt_at) <= now)
-    _one_by_one(session, ingest_id)
+    one_by_one(session, ingest_id)
     attempt = session.scalar(
         update(Ingest)
         .where(
@@ -201,38 +195,6 @@ def lease(
         return None
     row = session.scalars(select(Ingest).where(col(Ingest.id) == ingest_id)).one()
     return Lease(ingest_id, attempt), row
-
-
-def is_suspect(before: datetime) -> ColumnElement[bool]:
-    """Whether two workers have vanished over a row, the one that has been silent ``before`` too.
-
-    A worker that dies takes all its threads with it, so each row that it was working on has lost
-    it, and only one was the reason. Suspects are worked on one at a time: then one that kills
-    its worker takes no other suspect along, and the innocent ones end.
-    """
-    silent = (col(Ingest.state) == State.RUNNING) & (col(Ingest.heartbeat_at) < before)
-    lost = col(Ingest.lost)
-    return or_(lost >= SUSPECT_AFTER, silent & (lost >= SUSPECT_AFTER - 1))
-
-
-def is_suspect_running(before: datetime) -> ColumnElement[bool]:
-    """Whether a suspect of the same queue is worked on by a worker that is alive."""
-    other = aliased(Ingest)
-    return exists().where(
-        col(other.queue) == col(Ingest.queue),
-        col(other.state) == State.RUNNING,
-        col(other.heartbeat_at) >= before,
-        col(other.lost) >= SUSPECT_AFTER,
-    )
-
-
-def _one_by_one(session: Session, ingest_id: int) -> None:
-    """On Postgres, where leases are taken side by side, let one suspect know of the other."""
-    if session.get_bind().dialect.name != "postgresql":
-        return
-    lost = session.scalar(select(col(Ingest.lost)).where(col(Ingest.id) == ingest_id))
-    if lost:
-        session.execute(select(func.pg_advisory_xact_lock(_SUSPECTS_LOCK)))
 
 
 def heartbeat(session: Session, lease: Lease, *, now: datetime, **progress: Any) -> None:

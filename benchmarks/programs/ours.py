@@ -50,6 +50,7 @@ def bring_bare(
 ) -> None:
     """Bring one file without checksum, flushes and verification."""
     archive = Archive(place.parent, reserve_bytes=0)
+    place.parent.mkdir(parents=True, exist_ok=True)
     with BarePart(place.with_suffix(".part")) as part:
         _transfer(url, part, archive, session=session, limits=limits, places=places).run()
         part.path.replace(place)

@@ -7,7 +7,8 @@ from sqlmodel import col
 
 from app.db.claims import claim_due
 from app.db.engine import Database
-from app.db.ingests import SUSPECT_AFTER, Lease, end_attempt
+from app.db.ingests import Lease, end_attempt
+from app.db.suspects import SUSPECT_AFTER
 from app.ingestion.retry import MOST_LOST
 from app.models.outcomes import Done, Failed
 from app.models.tables import Ingest
