@@ -16,8 +16,8 @@ from sqlmodel import col
 from werkzeug.serving import make_server
 
 from app.config import Settings, load_settings
-from app.db.ingests import ingests_of
 from app.db.meetings import find_meeting
+from app.db.standing import ingests_of
 from app.ingestion.run import run_ingest
 from app.ingestion.sweep import sweep
 from app.models.tables import Ingest, Meeting, WebhookEvent

@@ -4,13 +4,12 @@ A worker owns a row only under the attempt number that its lease gave it. Every 
 repeats that number, so a worker that was frozen and overtaken changes nothing any more.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    Row,
     case,
     null,
     or_,
@@ -26,7 +25,7 @@ from app.db.suspects import is_suspect, is_suspect_running, one_by_one
 from app.errors import LeaseLost
 from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
 from app.models.tables import Ingest, Meeting
-from app.models.words import Priority, Resource, State, queue_of
+from app.models.words import Priority, State, queue_of
 
 _KEY = ("meeting_row_id", "resource", "resource_id")
 
@@ -269,55 +268,3 @@ def _write(session: Session, lease: Lease, **values: Any) -> None:
     )
     if not result.rowcount:  # type: ignore[attr-defined]
         raise LeaseLost(f"ingest {lease.ingest_id} was taken over after attempt {lease.attempt}")
-
-
-def standing_of(
-    session: Session, meeting_row_ids: Collection[int]
-) -> dict[tuple[int, str, str], Row[*tuple[Any, ...]]]:
-    """How the ingests of these meetings stand, by meeting, resource and ``resource_id``."""
-    key = (col(Ingest.meeting_row_id), col(Ingest.resource), col(Ingest.resource_id))
-    rows = session.execute(
-        select(
-            *key,
-            col(Ingest.state),
-            col(Ingest.next_attempt_at),
-            col(Ingest.patience_until),
-            col(Ingest.woken),
-        ).where(col(Ingest.meeting_row_id).in_(meeting_row_ids))
-    )
-    return {(row.meeting_row_id, row.resource, row.resource_id): row for row in rows}
-
-
-def items_of(session: Session, meeting_row_id: int, resource: str) -> list[Ingest]:
-    """The rows of the single recordings or transcripts of a meeting."""
-    return list(
-        session.scalars(
-            select(Ingest).where(
-                col(Ingest.meeting_row_id) == meeting_row_id,
-                col(Ingest.resource) == resource,
-                col(Ingest.resource_id) != "",
-            )
-        )
-    )
-
-
-def details_state(session: Session, meeting_row_id: int) -> str | None:
-    """How the details of a meeting stand; None if nobody asked for them yet."""
-    return session.scalar(
-        select(col(Ingest.state)).where(
-            col(Ingest.meeting_row_id) == meeting_row_id,
-            col(Ingest.resource) == Resource.MEETINGS,
-            col(Ingest.resource_id) == "",
-        )
-    )
-
-
-def ingests_of(session: Session, meeting_row_id: int) -> list[Ingest]:
-    """All rows of a meeting, in the order in which they were made."""
-    return list(
-        session.scalars(
-            select(Ingest)
-            .where(col(Ingest.meeting_row_id) == meeting_row_id)
-            .order_by(col(Ingest.id))
-        )
-    )

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from app.db.ingests import heartbeat, items_of, open_ingest
+from app.db.ingests import heartbeat, open_ingest
 from app.db.meetings import lock_meeting
+from app.db.standing import items_of
 from app.errors import PartialList
 from app.ingestion.entry import patience_until
 from app.ingestion.retry import NothingYet, decide, delay_seconds

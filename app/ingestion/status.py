@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from app.db import figures
 from app.db.engine import Database
 from app.db.files import files_of, participants_of
-from app.db.ingests import ingests_of
 from app.db.meetings import find_meeting
+from app.db.standing import ingests_of
 from app.db.ticks import last_tick
 from app.ingestion.wording import missing_sentences
 from app.models.status import (

@@ -9,8 +9,9 @@ from app.archive.manifest import manifest_of
 from app.archive.paths import meeting_folder, versioned
 from app.archive.store import Stored, to_json
 from app.db.files import add_file, files_of, latest_file
-from app.db.ingests import details_state, heartbeat, ingests_of
+from app.db.ingests import heartbeat
 from app.db.meetings import fix_folder, lock_meeting, manifest_written, touch
+from app.db.standing import details_state, ingests_of
 from app.errors import NoFolderYet
 from app.ingestion.workbench import Work, Workbench
 from app.models.secrecy import without_secrets

@@ -15,10 +15,11 @@ import pytest
 
 from app.cli.follow import PlainLines, downloads_text, percent_done
 from app.db.engine import Database
-from app.db.ingests import end_attempt, heartbeat, ingests_of
+from app.db.ingests import end_attempt, heartbeat
 from app.db.meetings import find_meeting, settle_completeness
 from app.db.place import prepare_file
 from app.db.schema import migrate
+from app.db.standing import ingests_of
 from app.ingestion.status import meeting_status
 from app.models.outcomes import Done, Wait
 from app.models.status import MeetingStatus

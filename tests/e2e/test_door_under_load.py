@@ -16,8 +16,8 @@ from sqlmodel import col
 
 from app.config import load_settings
 from app.db.engine import Database
-from app.db.ingests import ingests_of
 from app.db.meetings import find_meeting
+from app.db.standing import ingests_of
 from app.ingestion.sweep import sweep
 from app.models.tables import Meeting, WebhookEvent
 from app.runtime import build_runtime
