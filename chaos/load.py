@@ -33,15 +33,16 @@ _RELEASE_SECONDS = 0.5
 _BURST_SECONDS = 20
 _BURST_MEETINGS = 8
 _LARGE_BYTES = 24_000_000
-_API_TROUBLE: list[dict[str, Any]] = [
-    {"status": 500},
-    {"status": 503},
-    {"status": 429, "headers": {"Retry-After": "1"}},
-    {"status": 429},
-    {"status": 200, "body": "<html>sign in</html>"},
-    {"drop": True},
-    {"delay_seconds": 3},
-    {"after_bytes": 40},
+_API_TROUBLES: list[tuple[int, dict[str, Any]]] = [
+    (10, {"status": 500}),
+    (10, {"status": 503}),
+    (10, {"status": 429, "headers": {"Retry-After": "1"}}),
+    # Closes the gate for everybody, for longer each time.
+    (1, {"status": 429}),
+    (10, {"status": 200, "body": "<html>sign in</html>"}),
+    (10, {"drop": True}),
+    (10, {"delay_seconds": 3}),
+    (10, {"after_bytes": 40}),
 ]
 
 
@@ -90,6 +91,7 @@ class Load(threading.Thread):
         if self._troubles:
             self._postman.join()
             self._control.change_settings(shuffle=False, drop_ratio=0.0)
+            self._control.forget_faults(origin="api")
             self._control.release_webhooks()
 
     def _hold(self) -> None:
@@ -117,7 +119,11 @@ class Load(threading.Thread):
             self._hold()
 
     def _trouble(self) -> None:
-        trouble = self._chance.choice(_API_TROUBLE)
+        """Let the next requests go wrong, unless the last trouble has not been met yet."""
+        if any(fault["origin"] == "api" for fault in self._control.faults()):
+            return
+        weights, troubles = zip(*_API_TROUBLES, strict=True)
+        (trouble,) = self._chance.choices(troubles, weights)
         self._control.add_fault(origin="api", times=self._chance.randint(1, 3), **trouble)
 
     def _release_again_and_again(self) -> None:

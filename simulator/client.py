@@ -79,8 +79,13 @@ class ControlClient:
     def replace_recording(self, recording_id: str, **order: Any) -> Answer:
         return self.call("POST", f"/recordings/{recording_id}/replace", order)
 
-    def forget_faults(self) -> Answer:
-        return self.call("DELETE", "/faults")
+    def faults(self) -> list[Answer]:
+        """Return the faults that are still to come."""
+        items: list[Answer] = self.call("GET", "/faults")["items"]
+        return items
+
+    def forget_faults(self, **wanted: str) -> Answer:
+        return self.call("DELETE", "/faults", params=wanted)
 
     def expire_tokens(self) -> Answer:
         return self.call("POST", "/tokens/expire", {})

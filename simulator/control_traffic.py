@@ -98,6 +98,8 @@ def list_media_faults(_control: Control) -> dict[str, Any]:
 
 
 def forget_faults(control: Control) -> dict[str, Any]:
-    count = len(control.ledger.faults)
-    control.ledger.faults.clear()
+    faults = control.ledger.faults
+    kept = [fault for fault in faults if request.args.get("origin", fault.origin) != fault.origin]
+    count = len(faults) - len(kept)
+    faults[:] = kept
     return {"forgotten": count}
