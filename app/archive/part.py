@@ -4,6 +4,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Self
 from app.errors import DiskFull
 
 SYNC_BYTES = 64 * 1024**2
-"""How much is written between two flushes to the disk."""
+SYNC_SECONDS = 2.0
+"""How much is written, and how long at most, between two flushes to the disk."""
 
 _COPY_BYTES = 1024**2
 
@@ -25,11 +27,13 @@ class Part:
     The file is locked as long as its writer lives, frozen or not.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, sync_seconds: float = SYNC_SECONDS) -> None:
         self.path = path
         self.size = 0
         self.synced = 0
         self._flushed_to = 0
+        self._sync_seconds = sync_seconds
+        self._flushed_at = time.monotonic()
         self._flusher: ThreadPoolExecutor | None = None
         self._flushing: Future[None] | None = None
         self._failure: OSError | DiskFull | None = None
@@ -147,14 +151,19 @@ class Part:
 
     def _grow(self, length: int) -> None:
         self.size += length
-        if self.size - self._flushed_to >= SYNC_BYTES:
+        if self.size - self._flushed_to >= SYNC_BYTES or self._is_flush_due():
             self._begin_flush()
+
+    def _is_flush_due(self) -> bool:
+        # What comes slowly would otherwise be lost as a whole with a worker that dies.
+        is_idle = self._flushing is None or self._flushing.done()
+        return is_idle and time.monotonic() - self._flushed_at >= self._sync_seconds
 
     def _begin_flush(self) -> None:
         self._wait_for_flush()
         if self._flusher is None:
             self._flusher = ThreadPoolExecutor(1, thread_name_prefix="flush")
-        self._flushed_to = self.size
+        self._flushed_to, self._flushed_at = self.size, time.monotonic()
         self._flushing = self._flusher.submit(self._flush, self.size)
 
     def _end_flush(self) -> None:

@@ -164,23 +164,28 @@ def _tolerated(seconds: int) -> float:
 
 
 def _transfer(work: Work, kind: Kind, part: Part, fresh_link: Callable[[], Link]) -> Transfer:
-    bench = work.bench
+    bench, synced_before = work.bench, work.ingest.bytes_synced
     return Transfer(
         part,
         fresh_link=fresh_link,
         session=bench.media(),
         limits=bench.limits,
         clock=bench.clock,
-        progress=lambda transfer: _report(work, kind, transfer),
+        progress=lambda transfer: _report(work, kind, transfer, synced_before),
         check_space=bench.archive.check_space,
         stopping=bench.stopping,
         places=bench.places,
     )
 
 
-def _report(work: Work, kind: Kind, transfer: Transfer) -> None:
+def _report(work: Work, kind: Kind, transfer: Transfer, synced_before: int) -> None:
+    came = transfer.part.synced - synced_before
+    # Not where the file was begun again: its worker might die at the same byte each time.
+    lasts = came >= _WORTH_BYTES and not transfer.resume.restarts
     try:
-        work.tell(**_progress(kind, transfer))
+        # Workers that vanished are forgotten once something has come that stays: else a large
+        # file would be given up that was unlucky five times in as many hours.
+        work.tell(**_progress(kind, transfer), **({"lost": 0} if lasts else {}))
     except DatabaseUnavailable:
         # Not yet a reason to throw a connection away. Should the lease run out meanwhile, the
         # first write that gets through says so.

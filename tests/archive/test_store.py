@@ -19,6 +19,7 @@ from app.archive.store import Archive, Stored, to_json
 from app.errors import DiskFull, MediaBroken, WorkerStopping
 from app.models.words import Kind
 from simulator import mp4
+from tests.processes import eventually
 
 FOLDER = "example.webex.com/2021/05/14/m_I_1"
 VIDEO = "recordings/r1.mp4"
@@ -242,6 +243,13 @@ def test_a_part_is_flushed_beside_the_writing(archive: Archive) -> None:
         assert part.synced == part.size
         part.restart()
         assert part.synced == part.size == 0
+
+
+def test_what_comes_slowly_is_flushed_all_the_same(tmp_path: Path) -> None:
+    with Part(tmp_path / "a.part", sync_seconds=0) as part:
+        part.write(b"slowly")
+
+        eventually(lambda: part.synced == part.size)
 
 
 def test_what_could_not_be_written_does_not_count(archive: Archive) -> None:

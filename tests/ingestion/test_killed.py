@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
 from app.archive.part import SYNC_BYTES
 from app.archive.resume import COMPARED_BYTES
@@ -73,6 +75,11 @@ class Held:
         url = self.stage.runtime.settings.celery_broker_url
         assert url is not None
         return url.get_secret_value()
+
+    def set(self, **values: Any) -> None:
+        """Change the row behind the back of everybody."""
+        with self.stage.bench.database.transaction() as session:
+            session.execute(update(Ingest).where(col(Ingest.id) == self.row.id).values(**values))
 
     def finish(self) -> None:
         """Let the lease of whoever works run out, and end the work at full speed."""
@@ -201,6 +208,37 @@ def test_kills_at_any_moment_end_in_the_right_file(sqlite_stage: Stage) -> None:
     held.finish()
 
     held.assert_right()
+
+
+def test_workers_that_vanished_are_forgotten_once_something_has_come_that_stays(
+    held: Held,
+) -> None:
+    held.set(lost=4)
+    with held.worker() as worker:
+        wait_for_flush(held, worker)
+        eventually(lambda: held.row.lost == 0)
+        kill(worker)
+
+    held.finish()
+
+    held.assert_right()
+    assert held.row.state == State.DONE
+
+
+def test_they_are_not_forgotten_where_the_file_begins_again_each_time(held: Held) -> None:
+    held.stage.control.change_settings(media_ranges=False)
+    with held.worker() as worker:
+        wait_for_flush(held, worker)
+        kill(worker)
+    held.stage.advance(60)
+    held.set(lost=1)
+    sent = bytes_sent(held)
+
+    with held.worker() as worker:
+        eventually(lambda: bytes_sent(held) > sent + 100 * MIB, seconds=30)
+        kill(worker)
+
+    assert held.row.lost == 2
 
 
 def bytes_sent(held: Held) -> int:
