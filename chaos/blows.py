@@ -8,7 +8,7 @@ from chaos.foundations import Blow
 from chaos.keeper import Keeper
 from chaos.programs import LEASE_SECONDS
 
-_PAUSE_SECONDS = (0.4, 1.6)
+_PAUSE_SECONDS = (0.4, 1.4)
 _FREEZE_SECONDS = (1.2 * LEASE_SECONDS, 2.5 * LEASE_SECONDS)
 _WORKERS = ("control", "poll", "transfer")
 
