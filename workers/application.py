@@ -12,10 +12,12 @@ from app.errors import IngestError
 from app.logs import configure_logs
 from app.models.words import Queue
 from app.runtime import Runtime, required_broker
-from workers.stopping import SharedFlag
+from workers.stopping import SharedFlag, end_after
 from workers.tasks import register_tasks
 
 SWEEP_EXPIRES_SECONDS = 10
+LONGEST_STOP_SECONDS = 10
+"""What works gives its lease back within a second or so; a pool may wait for a child for ever."""
 
 
 def create_celery(build_runtime: Callable[[Callable[[], bool]], Runtime]) -> Celery:
@@ -82,6 +84,7 @@ def _connect_signals(runtime: Runtime, stop: SharedFlag) -> None:
 
     def stop_working(**_: Any) -> None:
         stop.set()
+        end_after(LONGEST_STOP_SECONDS)
 
     # Celery keeps only weak references to receivers unless told otherwise.
     signals.setup_logging.connect(set_up_logs, weak=False)

@@ -1,6 +1,14 @@
-"""A flag that a worker and its children share: "stop what you are doing"."""
+"""How a worker stops: a flag that its children share, and an end to waiting for them."""
 
 import mmap
+import os
+import signal
+import threading
+
+import structlog
+from billiard.process import active_children
+
+log = structlog.get_logger()
 
 
 class SharedFlag:
@@ -20,3 +28,21 @@ class SharedFlag:
     def is_set(self) -> bool:
         """Whether everybody was asked to stop."""
         return self._memory[0] == 1
+
+
+def end_after(seconds: float) -> None:
+    """End this worker and its children by force, should it still be there after so long.
+
+    Celery's pools wait without a limit for a child that is frozen or that a crash of another
+    one has confused. Whatever still runs then is taken over when its lease has run out.
+    """
+    watch = threading.Timer(seconds, _end_by_force)
+    watch.daemon = True
+    watch.start()
+
+
+def _end_by_force() -> None:
+    log.error("worker.stop_forced")
+    for child in active_children():
+        os.kill(child.pid, signal.SIGKILL)
+    os._exit(1)
