@@ -9,6 +9,8 @@ from app.archive.mp4 import check_mp4
 from app.errors import MediaBroken
 from app.models.words import Kind
 
+_PAGES = (b"<!doctype", b"<html", b"<?xml")
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -38,9 +40,16 @@ def check_file(path: Path, kind: Kind, suffix: str) -> Checked:
         return Checked(check_mp3(path))
     if kind is Kind.VTT:
         check_vtt(path)
+    if kind is Kind.TXT and is_page(start):
+        raise MediaBroken("a web page came instead of a text")
     return Checked()
 
 
 def is_text(start: bytes) -> bool:
     """Whether a file that should be media starts like HTML, XML or JSON."""
     return start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"<", b"{")
+
+
+def is_page(start: bytes) -> bool:
+    """Whether a text is a web page, whatever it calls itself; people may well say "<" in one."""
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip()[:9].lower().startswith(_PAGES)

@@ -29,6 +29,7 @@ _MOST_PAGES = 1000
 _TIMEOUT_SECONDS = (5, 20)
 _PATIENCE_SECONDS = 5
 _LOOK_SECONDS = 0.5
+_NO_TEXTS = ("text/html", "application/xhtml+xml", "application/json")
 _MOST_TEXT_BYTES = 64 * 1024**2
 _TOKEN = re.compile(r"[!-~]+")
 
@@ -75,8 +76,11 @@ class WebexClient:
         return read_json(self._ask("GET", f"{self.api_url}{path}", params=params))
 
     def get_text(self, path: str, params: Mapping[str, Any] | None = None) -> bytes:
-        """The bytes of a text of at most 64 MiB, as Webex sent them."""
+        """The bytes of a text of at most 64 MiB, as Webex sent them; never a page or a message."""
         response = self._ask("GET", f"{self.api_url}{path}", params=params, accept="*/*")
+        told = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if told in _NO_TEXTS:
+            raise AnswerUnreadable(f"Webex sent {told} instead of a text")
         if len(response.content) > _MOST_TEXT_BYTES:
             raise AnswerUnreadable("Webex sent more than 64 MiB of text")
         return response.content

@@ -332,6 +332,16 @@ def test_a_file_without_a_length_that_ends_early_is_not_believed(stage: Stage) -
     assert differences(stage, meeting_id) == []
 
 
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "text/plain"}])
+def test_a_web_page_is_no_transcript(stage: Stage, headers: dict[str, str]) -> None:
+    page = {"status": 200, "body": "<html>sign in</html>", "headers": headers}
+    stage.control.add_fault(origin="api", path_regex="format=txt", times=2, **page)
+
+    meeting_id = held(stage)
+
+    assert differences(stage, meeting_id) == []
+
+
 def test_an_archive_that_cannot_be_written_is_waited_for(stage: Stage) -> None:
     meeting_id = stage.hold_meeting()["meeting_id"]
     stage.archive.parent.mkdir(parents=True, exist_ok=True)
