@@ -33,6 +33,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url: URL = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._writers_place = Path(f"{self.url.database}.writer") if self.is_sqlite else None
         self._making = threading.Lock()
         self._engines: dict[int, Engine] = {}
         self._closing: list[tuple[int, Callable[[], None]]] = []
@@ -89,8 +90,8 @@ class Database:
 
     def writers_turn(self) -> Any:
         """What SQLite's writers hold while they write; nothing on Postgres."""
-        if self.is_sqlite and self.url.database:
-            return WriterLock(Path(f"{self.url.database}.writer"), seconds=BUSY_SECONDS)
+        if self._writers_place is not None:
+            return WriterLock(self._writers_place, seconds=BUSY_SECONDS)
         return nullcontext()
 
 

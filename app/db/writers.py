@@ -51,7 +51,7 @@ class WriterLock:
         self._let_go()
 
     def _wait(self, deadline: float) -> None:
-        place = _open(self._path.with_name(f"{self._path.name}.next"))
+        place = _open(f"{self._path}.next")
         try:
             self._take(place, deadline, _PLACE_PAUSE_SECONDS)
             self._descriptor = _open(self._path)
@@ -76,7 +76,7 @@ class WriterLock:
         self._turn.release()
 
 
-def _open(path: Path) -> int:
+def _open(path: Path | str) -> int:
     return os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
 
 

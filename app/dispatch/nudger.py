@@ -4,12 +4,12 @@ import os
 import threading
 from collections.abc import Callable
 
-_PAUSE_SECONDS = 0.1
+_PAUSE_SECONDS = 0.5
 _PAUSE_AFTER_FAILURE_SECONDS = 1.0
 
 
 class Nudger:
-    """Coalesces any number of nudges into ten messages a second at most.
+    """Coalesces any number of nudges into two messages a second at most.
 
     Sending takes a processor longer than storing an event does, and one message is enough for
     all that was stored until then. Where the broker takes none, the sweep of the beat goes on.

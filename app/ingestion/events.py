@@ -8,7 +8,7 @@ from app.db.inbox import Delivery, digest_of, quarantine_delivery
 from app.errors import AnswerUnreadable, BodyTooLarge, NotAnEvent, SignatureWrong
 from app.ingestion.workbench import Workbench
 from app.models.secrecy import without_secrets
-from app.models.webex import Event, Id
+from app.models.webex import Id, Notification
 from app.webex.signature import is_signed
 
 MOST_BODY_BYTES = 64 * 1024
@@ -23,7 +23,7 @@ def receive_event(
     *,
     secrets: tuple[str, ...],
     unsigned_allowed: bool,
-) -> Event:
+) -> Notification:
     """Verify one delivery over its raw bytes and commit it; after this it is never lost.
 
     Raises BodyTooLarge, SignatureWrong, NotAnEvent or DatabaseUnavailable; then nothing
@@ -54,14 +54,14 @@ def receive_event(
     return event
 
 
-def read_delivery(raw: bytes) -> tuple[Event, str]:
+def read_delivery(raw: bytes) -> tuple[Notification, str]:
     """Read the body of a delivery: the event, and its JSON without secrets.
 
     NotAnEvent says which field is wrong.
     """
     try:
         value = without_secrets(json.loads(raw))
-        return Event.read(value), json.dumps(value)
+        return Notification.read(value), json.dumps(value)
     except (ValueError, RecursionError):
         raise NotAnEvent("the body is not JSON") from None
     except AnswerUnreadable as error:

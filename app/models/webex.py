@@ -102,6 +102,20 @@ class WebexModel(BaseModel):
         return read
 
 
+class NotificationData(WebexModel):
+    """The ``data`` of a notification."""
+
+    id: Id
+
+
+class Notification(WebexModel):
+    """What an event must have; all else of it is read later, when nobody waits for an answer."""
+
+    resource: Id
+    event: Id
+    data: NotificationData
+
+
 class EventData(WebexModel):
     """The ``data`` of an event: an id, and hints."""
 
