@@ -40,6 +40,11 @@ _HEAD_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\n"
     b"Content-Length: 0\r\n\r\n"
 )
+_MALFORMED = (
+    b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/json\r\n"
+    b"Content-Length: 52\r\n\r\n"
+    b'{"error":"nobody can say where this body has ended"}'
+)
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -49,7 +54,9 @@ class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, worker: "DoorWorker", sock: socket.socket, client: Any, server: Any) -> None:
         super().__init__(worker.cfg, sock, client, server)
         self.gathering = Gathering()
-        self.parser = http.get_parser(worker.cfg, sock, client)
+        # It reads what was gathered and never the socket, so that no thread ever waits for it.
+        self.parser = http.get_parser(worker.cfg, iter(()), client)
+        self.is_cut = False
         self.initialized = self.data_ready = True
         self._worker = worker
 
@@ -108,11 +115,12 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     ) -> None:
         gathering = conn.gathering
         if gathering.is_whole:
+            conn.is_cut = gathering.is_cut
             conn.parser.unreader.unread(gathering.take())
             self.enqueue_req(conn)
-        elif gathering.is_too_long:
+        elif gathering.is_too_long or gathering.is_malformed:
             with suppress(OSError):
-                conn.sock.send(_HEAD_TOO_LARGE)
+                conn.sock.send(_HEAD_TOO_LARGE if gathering.is_too_long else _MALFORMED)
             self._end(conn, graceful=True)
         elif ended:
             self._end(conn)
@@ -165,16 +173,12 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return False
 
     def _keepalive_after(self, conn: _Connection, keepalive: bool) -> bool:
-        if not keepalive:
+        # Of a body that is too large the rest would look like the next request.
+        if not keepalive or conn.is_cut or not conn.parser.finish_body():
             return False
         conn.sock.setblocking(False)
-        try:
-            # Of a body that is too large more may come: that is not waited for.
-            is_read = conn.parser.finish_body(max_bytes=_RECEIVE_BYTES)
-        except BlockingIOError:
-            return False
         conn.gathering.add(conn.parser.unreader.take_buffered())
-        return bool(is_read)
+        return True
 
     def linger(self, sock: socket.socket) -> None:
         """Close a connection when its client has closed it too, or after two seconds.

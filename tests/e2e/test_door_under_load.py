@@ -135,6 +135,31 @@ def test_trickling_requests_do_not_hold_up_the_door(opened: tuple[Door, Database
     assert ended == [b"204"] * 80
 
 
+DOOR = b"POST /webhooks/webex HTTP/1.1\r\nHost: x\r\n"
+IN_CHUNKS = DOOR + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        DOOR + b"Content-Length: " + b"0" * 20 + b"50000\r\n\r\nx",
+        IN_CHUNKS + b"0" * 16 + b"a000\r\n\r\n\r\n",
+        IN_CHUNKS + b"1\r\nx\r\n" * 11_000,
+    ],
+)
+def test_bodies_that_only_seem_to_have_come_do_not_hold_up_the_door(
+    opened: tuple[Door, Database], beginning: bytes
+) -> None:
+    running, _ = opened
+
+    with held_open(running.connect, 100) as clients:
+        for client in clients:
+            client.sendall(beginning)
+        answers = [running.post(f"honest{number}_I_1") for number in range(20)]
+
+    assert_quick(answers)
+
+
 @pytest.mark.parametrize("state", ["frozen", "silent"])
 def test_a_broker_that_does_not_answer_delays_no_event(
     state: str, tmp_path: Path, migrated_file: Path

@@ -74,10 +74,58 @@ def test_a_client_that_waits_for_a_word_is_told_once() -> None:
     assert gathering.take() == HEAD + b"Content-Length: 2\r\n\r\nok"
 
 
-@pytest.mark.parametrize("size", [b"zz", b"", b"-1"])
-def test_chunks_that_make_no_sense_are_handed_on_to_be_refused(size: bytes) -> None:
+BODY_IN_CHUNKS = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("size", [b"zz", b"", b"-1", b"5zz", b"1" * 16])
+def test_a_chunk_whose_end_nobody_can_tell_makes_a_request_malformed(size: bytes) -> None:
     gathering = Gathering()
 
-    gathering.add(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
+    gathering.add(BODY_IN_CHUNKS + size + b"\r\n")
 
-    assert gathering.is_whole
+    assert (gathering.is_whole, gathering.is_malformed) == (False, True)
+
+
+@pytest.mark.parametrize("length", [b"1" * 19, b"-5", b"5, 5", b"", b"5\r\nContent-Length: 5"])
+def test_a_length_that_nobody_can_tell_makes_a_request_malformed(length: bytes) -> None:
+    gathering = Gathering()
+
+    gathering.add(HEAD + b"Content-Length: " + length + b"\r\n\r\n")
+    gathering.is_whole  # noqa: B018 -- it looks
+
+    assert gathering.is_malformed
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        HEAD + b"Content-Length: " + b"0" * 30 + b"50000\r\n\r\nx",
+        BODY_IN_CHUNKS + b"0" * 16 + b"a000\r\n\r\n\r\n",
+        BODY_IN_CHUNKS + b"1\r\nx\r\n" * 11_000,
+    ],
+)
+def test_what_looks_like_more_or_like_an_end_is_waited_for(beginning: bytes) -> None:
+    gathering = Gathering()
+
+    gathering.add(beginning)
+
+    assert (gathering.is_whole, gathering.is_malformed) == (False, False)
+
+
+def test_a_body_of_little_in_very_much_is_malformed() -> None:
+    gathering = Gathering()
+
+    gathering.add(BODY_IN_CHUNKS + b"1;" + b"x" * 100 + b"\r\nx\r\n" * 1)
+    gathering.add((b"1;" + b"x" * 100 + b"\r\nx\r\n") * 6000)
+
+    assert (gathering.is_whole, gathering.is_malformed) == (False, True)
+
+
+def test_a_large_chunk_is_cut_when_enough_of_it_has_come() -> None:
+    gathering = Gathering()
+    gathering.add(BODY_IN_CHUNKS + b"fffff\r\n" + b"x" * 64 * 1024)
+    assert not gathering.is_whole
+
+    gathering.add(b"x")
+
+    assert (gathering.is_whole, gathering.is_cut) == (True, True)
