@@ -29,4 +29,4 @@ ENV PATH=/opt/webex-ingest/bin:$PATH \
 WORKDIR /srv/webex-ingest
 USER webex-ingest
 EXPOSE 8080
-CMD ["gunicorn", "--preload", "--worker-class", "app.web.worker.DoorWorker", "--workers", "2", "--threads", "16", "--no-control-socket", "--bind", "0.0.0.0:8080", "app.web.application:create_app_from_environment()"]
+CMD ["gunicorn", "--preload", "--worker-class", "app.web.worker.DoorWorker", "--workers", "2", "--threads", "16", "--graceful-timeout", "8", "--no-control-socket", "--bind", "0.0.0.0:8080", "app.web.application:create_app_from_environment()"]

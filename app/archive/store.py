@@ -1,5 +1,6 @@
 """Files get their name only when they are whole: check, flush, rename, flush the folder."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -162,8 +163,29 @@ class Archive:
         _flush_folders(place.parent, self.root / folder)
         return Stored(path, size, sha256.hexdigest())
 
+    @contextmanager
+    def manifest_turn(self, folder: str) -> Iterator[bool]:
+        """Whether it is our turn to write a meeting's manifest, which nobody else does meanwhile.
+
+        The turn is a lock on the folder, which the kernel gives back whatever becomes of us.
+        """
+        place = self.root / folder
+        _make_folder(place)
+        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        is_ours = False
+        try:
+            with suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                is_ours = True
+            yield is_ours
+        finally:
+            if is_ours:
+                # Closing alone would not do: a child forked meanwhile has the same open folder.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
+
     def write_manifest(self, folder: str, manifest: dict[str, Any]) -> None:
-        """Replace a meeting's manifest as a whole; several may do so at once."""
+        """Replace a meeting's manifest as a whole; the caller has its turn."""
         place = self.locate(folder, "manifest.json")
         _make_folder(place.parent)
         for each in place.parent.glob(f".{place.name}.*.part"):

@@ -287,6 +287,18 @@ def stored_bodies(session: Session, event_ids: Sequence[int]) -> list[str]:
     return [*session.scalars(select(col(WebhookEvent.body)).where(wanted))]
 
 
+def put_off_events(
+    session: Session, events: Sequence[WebhookEvent], *, seconds: float, now: datetime
+) -> None:
+    """Look at events again later, as if they had come then; those that are still new."""
+    ids = [each.id for each in events]
+    session.execute(
+        update(WebhookEvent)
+        .where(col(WebhookEvent.id).in_(ids), col(WebhookEvent.outcome).is_(None))
+        .values(next_attempt_at=now + timedelta(seconds=seconds))
+    )
+
+
 def postpone_event(session: Session, event: WebhookEvent, *, seconds: float, now: datetime) -> None:
     """Look at an event again later, unless it was delivered once more in the meantime."""
     session.execute(

@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app.db.inbox import Verdict, lock_new_events, mark_events, new_events, postpone_event
+from app.db.inbox import (
+    Verdict,
+    lock_new_events,
+    mark_events,
+    new_events,
+    postpone_event,
+    put_off_events,
+)
 from app.errors import (
     AnswerUnreadable,
     DatabaseUnavailable,
@@ -32,6 +40,9 @@ _LONGEST_QUESTION_SECONDS = 15
 _MOST_TRIES = 20
 _LONGEST_PAUSE_SECONDS = 3600
 
+_EVERYBODYS = ("42", "0A", "53", "57", "58")
+"""Postgres's classes of errors about schema, rights, features, resources and the system."""
+
 log = structlog.get_logger()
 
 
@@ -49,14 +60,23 @@ def work_through_events(bench: Workbench) -> list[WebhookEvent]:
             events = new_events(session, now=bench.clock(), limit=EVENTS_AT_ONCE, after=last)
         read = [_read(each) for each in events]
         _settle(bench, [each for each in read if each is not None])
-        unclear += [each for each, what in zip(events, read, strict=True) if what is None]
+        waiting = [each for each, what in zip(events, read, strict=True) if what is None]
+        _reserve(bench, waiting)
+        unclear += waiting
         if len(events) < EVENTS_AT_ONCE or time.monotonic() > until:
             return unclear
         last = events[-1]
 
 
+def _reserve(bench: Workbench, events: Sequence[WebhookEvent]) -> None:
+    """Put events behind the others that are new: else thousands would be read again each time."""
+    if events:
+        with bench.database.transaction() as session:
+            put_off_events(session, events, seconds=bench.pace.first_seconds, now=bench.clock())
+
+
 def ask_about_events(bench: Workbench, unclear: Sequence[WebhookEvent]) -> None:
-    """Ask Webex which meetings these events are about, for about a second; the rest stays new."""
+    """Ask Webex which meetings these events are about, for about a second; the rest comes later."""
     until = time.monotonic() + _SECONDS_OF_QUESTIONS
     for stored in unclear:
         try:
@@ -156,9 +176,11 @@ def _settle(bench: Workbench, read: Sequence[Told | Verdict]) -> None:
     try:
         with bench.database.transaction() as session:
             verdicts = _act(session, bench, read)
-    except DatabaseUnavailable:
+    except (DatabaseUnavailable, MemoryError):
         raise
     except Exception as error:
+        if _is_everybodys(error):
+            raise
         middle = len(read) // 2
         if middle:
             _settle(bench, read[:middle])
@@ -171,6 +193,12 @@ def _settle(bench: Workbench, read: Sequence[Told | Verdict]) -> None:
             mark_events(session, verdicts, now=bench.clock())
     for verdict in verdicts:
         _log(verdict)
+
+
+def _is_everybodys(error: Exception) -> bool:
+    """Whether any event would meet this error, as while a schema changes: then all of them wait."""
+    state = getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
+    return state is not None and state.startswith(_EVERYBODYS)
 
 
 def _act(session: Session, bench: Workbench, read: Sequence[Told | Verdict]) -> list[Verdict]:

@@ -111,29 +111,35 @@ def record_file(work: Work, kind: Kind, stored: Stored, *, version: int, source:
 
 
 def refresh_manifest(bench: Workbench, meeting_row_id: int) -> None:
-    """Write the manifest until it tells what the rows say.
+    """Write the manifest until it tells what the rows say, unless somebody else is at it.
 
-    Several workers may do so at once: whoever finds newer rows after writing writes again.
-    The sweep finds a manifest that a crash or a broken disk left behind.
+    One at a time, from reading the rows to noting what was written: else an older manifest could
+    take the place of a newer one that is noted already, and its writer die before it looks again.
+    The sweep finds a manifest that a crash, a broken disk or somebody else's turn left behind.
     """
+    with bench.database.reading() as session:
+        folder = session.get_one(Meeting, meeting_row_id).folder
+    if folder is None:
+        return
     try:
-        while not _write_manifest(bench, meeting_row_id):
-            pass
+        with bench.archive.manifest_turn(folder) as is_ours:
+            while is_ours and not _write_manifest(bench, meeting_row_id, folder):
+                pass
     except OSError as error:
         log.warning("manifest.unwritten", error=error.strerror)
 
 
-def _write_manifest(bench: Workbench, meeting_row_id: int) -> bool:
+def _write_manifest(bench: Workbench, meeting_row_id: int, folder: str) -> bool:
     """Write it as the rows are now; false if they have changed meanwhile."""
     with bench.database.reading() as session:
         meeting = session.get_one(Meeting, meeting_row_id)
-        if meeting.folder is None or meeting.manifest_revision == meeting.revision:
+        if meeting.manifest_revision == meeting.revision:
             return True
         ingests = ingests_of(session, meeting_row_id)
         files = files_of(session, meeting_row_id)
-    bench.archive.write_manifest(meeting.folder, manifest_of(meeting, ingests, files))
+    bench.archive.write_manifest(folder, manifest_of(meeting, ingests, files))
     # Before the revision is noted: whoever dies in between leaves it to the sweep.
-    bench.archive.remove_parts(meeting.folder, _ended(ingests))
+    bench.archive.remove_parts(folder, _ended(ingests))
     with bench.database.transaction() as session:
         return manifest_written(session, meeting_row_id, meeting.revision)
 

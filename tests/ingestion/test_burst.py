@@ -18,7 +18,7 @@ from app.ingestion.sweep import sweep
 from app.ingestion.workbench import Workbench
 from app.models.tables import Ingest, Meeting, WebhookEvent
 from tests.db.rows import make_ingests, make_meeting
-from tests.ingestion.benches import NOW, make_bench, stored_events
+from tests.ingestion.benches import NOW, deliver, make_bench, stored_events
 from tests.servers import ValkeyServer
 
 MEETINGS = 40
@@ -83,6 +83,20 @@ def test_several_sweeps_at_once_lose_nothing_and_double_nothing(bench: Workbench
 
     assert {each.outcome for each in stored_events(bench)} == {"processed"}
     assert (count(bench, Meeting), count(bench, Ingest)) == (MEETINGS, MEETINGS * 5)
+
+
+def test_what_only_webex_can_explain_stands_behind_what_comes_after_it(bench: Workbench) -> None:
+    deliver(bench, "recordings", "created", id="r1")
+    unclear = work_through_events(bench)
+
+    deliver(bench, "meetings", "ended", id="later_I_1")
+
+    assert [each.data_id for each in unclear] == ["r1"]
+    assert work_through_events(bench) == []
+    assert {each.data_id: each.outcome for each in stored_events(bench)} == {
+        "r1": None,
+        "later_I_1": "processed",
+    }
 
 
 def test_what_is_due_is_claimed_before_a_flood_of_events(bench: Workbench) -> None:

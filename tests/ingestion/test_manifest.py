@@ -75,6 +75,22 @@ def test_a_slow_writer_does_not_leave_its_old_manifest_over_a_newer_one(bench: W
     assert on_disk(bench, "a_I_1")["title"] == "Newest"
 
 
+def test_an_older_manifest_never_takes_the_place_of_one_that_is_noted(bench: Workbench) -> None:
+    row_id = make_meeting(bench, "a_I_1")
+    refresh_manifest(bench, row_id)
+    rename(bench, "a_I_1", "Renamed")
+
+    with bench.archive.manifest_turn("a_I_1") as is_ours:
+        refresh_manifest(bench, row_id)
+
+        assert is_ours
+        assert on_disk(bench, "a_I_1")["title"] != "Renamed"
+        assert read(bench, "a_I_1").manifest_revision < read(bench, "a_I_1").revision
+    sweep(bench)
+
+    assert on_disk(bench, "a_I_1")["title"] == "Renamed"
+
+
 def test_a_manifest_that_a_crash_left_behind_is_mended_by_the_sweep(bench: Workbench) -> None:
     row_id = make_meeting(bench, "a_I_1")
     refresh_manifest(bench, row_id)

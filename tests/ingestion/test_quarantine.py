@@ -8,11 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 from structlog.testing import capture_logs
 
 from app.db.engine import Database
 from app.db.inbox import store_event
+from app.errors import DatabaseUnavailable
 from app.ingestion.inbox import work_through_events
 from app.ingestion.status import overview
 from app.ingestion.workbench import Workbench
@@ -122,6 +124,23 @@ def test_an_unexpected_error_puts_aside_the_one_event_that_it_comes_from(bench: 
     assert str(broken.error).startswith(FAULT)
     for number in range(9):
         assert len(rows_of(bench, f"good{number}_I_1")) == 4
+
+
+def test_a_schema_that_is_being_changed_puts_no_event_aside(
+    bench: Workbench, database: Database
+) -> None:
+    for number in range(3):
+        deliver(bench, "meetings", "ended", id=f"good{number}_I_1")
+    with database.transaction() as session:
+        session.execute(text("ALTER TABLE meeting RENAME COLUMN revision TO renamed"))
+
+    with pytest.raises((DatabaseUnavailable, DBAPIError)):
+        work_through(bench)
+    with database.transaction() as session:
+        session.execute(text("ALTER TABLE meeting RENAME COLUMN renamed TO revision"))
+    work_through(bench)
+
+    assert {each.outcome for each in stored_events(bench)} == {"processed"}
 
 
 EVENTS = st.lists(
