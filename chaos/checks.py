@@ -5,14 +5,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chaos.inventory import Inventory
+from chaos.traffic import Acknowledged
 
 Truth = Mapping[str, Any]
 
 
-def lost(acknowledged: Iterable[str], inventory: Inventory) -> list[str]:
-    """The meetings of which we were told, and which are not complete."""
-    missing = sorted(set(acknowledged) - inventory.complete)
-    return [f"{each} was acknowledged and is not complete" for each in missing]
+def lost(acknowledged: Acknowledged, inventory: Inventory) -> list[str]:
+    """Meetings of which we were told and which are not complete; events of which no row tells."""
+    missing = sorted(acknowledged.meetings - inventory.complete)
+    found = [f"{each} was acknowledged and is not complete" for each in missing]
+    for event, count in acknowledged.deliveries.items():
+        stored = inventory.deliveries.get(event, 0)
+        if stored < count:
+            found.append(f"{' '.join(event)} was acknowledged {count} times, stored {stored} times")
+    return found
 
 
 def wrong(truths: Iterable[Truth], inventory: Inventory) -> list[str]:
@@ -45,6 +51,7 @@ def doubled(inventory: Inventory) -> list[str]:
 def stuck(inventory: Inventory) -> list[str]:
     """What has not ended well: rows, events, manifests."""
     found = [" ".join(str(value) for value in row.values() if value) for row in inventory.unsettled]
+    found += [" ".join(map(str, row.values())) for row in inventory.put_aside]
     if inventory.new_events:
         found.append(f"{inventory.new_events} events were never worked through")
     if inventory.stale_manifests:

@@ -22,6 +22,14 @@ _UNSETTLED = (
     " WHERE i.state NOT IN ('done', 'absent')"
 )
 _NEW_EVENTS = "SELECT count(*) FROM webhook_event WHERE outcome IS NULL"
+_PUT_ASIDE = (
+    "SELECT resource, event, data_id, outcome, error FROM webhook_event"
+    " WHERE outcome IN ('quarantined', 'unresolved')"
+)
+_DELIVERIES = (
+    "SELECT resource, event, data_id, sum(deliveries) AS deliveries FROM webhook_event"
+    " GROUP BY resource, event, data_id"
+)
 _STALE = "SELECT count(*) FROM meeting WHERE manifest_revision < revision AND folder IS NOT NULL"
 
 
@@ -33,6 +41,8 @@ class Inventory:
     files: dict[str, list[Mapping[str, Any]]]
     unsettled: list[Mapping[str, Any]]
     new_events: int
+    put_aside: list[Mapping[str, Any]]
+    deliveries: dict[tuple[str, str, str], int]
     stale_manifests: int
     manifests: dict[str, dict[str, Any]]
     on_disk: dict[str, dict[str, str]] = field(repr=False)
@@ -63,6 +73,7 @@ def take_inventory(database_url: str, archive: Path) -> Inventory:
             files[row["meeting_id"]].append(row)
         unsettled = reader.rows(_UNSETTLED)
         new_events, stale = reader.number(_NEW_EVENTS), reader.number(_STALE)
+        put_aside, events = reader.rows(_PUT_ASIDE), reader.rows(_DELIVERIES)
     folders = {name: archive / row["folder"] for name, row in meetings.items() if row["folder"]}
     manifests = {
         name: json.loads((folder / "manifest.json").read_text())
@@ -74,6 +85,10 @@ def take_inventory(database_url: str, archive: Path) -> Inventory:
         files=dict(files),
         unsettled=unsettled,
         new_events=new_events,
+        put_aside=put_aside,
+        deliveries={
+            (row["resource"], row["event"], row["data_id"]): row["deliveries"] for row in events
+        },
         stale_manifests=stale,
         manifests=manifests,
         on_disk={name: _checksums(folder) for name, folder in folders.items()},

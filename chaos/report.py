@@ -86,7 +86,8 @@ def check(
     traffic = served(requests, _sizes(truths))
     slow = [f"{name} took {s:.1f} s" for name, s in stop_seconds.items() if s > STOP_SECONDS]
     found = {
-        "lost": checks.lost(acked.meetings, inventory),
+        "hollow": _hollow(acked, blows),
+        "lost": checks.lost(acked, inventory),
         "wrong": checks.wrong(truths, inventory),
         "doubled": checks.doubled(inventory),
         "stuck": checks.stuck(inventory),
@@ -106,6 +107,12 @@ def _sizes(truths: list[dict[str, Any]]) -> dict[tuple[str, str], int]:
         for file in files
         if file["resource"] == "recordings"
     }
+
+
+def _hollow(acked: Acknowledged, blows: Blows) -> list[str]:
+    """Why a run shows nothing: one in which nothing was told or struck has lost nothing either."""
+    found = [] if acked.meetings else ["no meeting was acknowledged"]
+    return found if blows.kills else [*found, "nothing was killed"]
 
 
 def _wasted(traffic: Served) -> list[str]:

@@ -1,7 +1,7 @@
 """What was acknowledged, how quickly, and how many bytes were served for what they brought."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,13 +24,17 @@ class Acknowledged:
 
     events: int
     meetings: set[str]
+    deliveries: Mapping[tuple[str, str, str], int]
     p50_ms: float
     p99_ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """Bytes of media: those of the files, those served, and why some were served again."""
+    """Bytes of media: those of the files, those served, and why some were served again.
+
+    Only an answer that broke off without a fault counts as broken by a kill.
+    """
 
     needed: int
     served: int
@@ -54,6 +58,7 @@ def acknowledged(
     seconds = sorted(each["seconds"] for each in done)
     return Acknowledged(
         events=len(done),
+        deliveries=Counter((each["resource"], each["event"], each["data_id"]) for each in done),
         meetings={meeting_of[each["data_id"]] for each in told if each["data_id"] in meeting_of},
         p50_ms=1000 * _percentile(seconds, 0.5),
         p99_ms=1000 * _percentile(seconds, 0.99),
@@ -74,9 +79,11 @@ def served(requests: Iterable[Mapping[str, Any]], sizes: Mapping[tuple[str, str]
     for file, answers in asked.items():
         for one, after in pairwise(answers):
             end = _begin(one) + one["bytes_sent"]
-            faulty = one["faulty"] or after["faulty"]
+            # What had come whole and is asked for again is waste, whoever was killed meanwhile.
+            is_broken = 0 < end < sizes.get(file, 0)
+            faulty = one["faulty"] or after["faulty"] or not is_broken
             again[faulty] += max(0, end - _begin(after) - COMPARED_BYTES)
-            broken += not faulty and 0 < end < sizes.get(file, 0)
+            broken += not faulty
     return Served(
         needed=sum(sizes.values()),
         served=sum(each["bytes_sent"] for each in requests),

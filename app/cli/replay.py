@@ -1,7 +1,7 @@
 """``replay``: stored webhooks once more, as if Webex had just delivered them."""
 
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import click
 
@@ -39,7 +39,7 @@ def replay(
     replayed = use_case.replay(
         bench,
         since=since.replace(tzinfo=UTC) if since else None,
-        until=until.replace(tzinfo=UTC) + timedelta(days=1) if until else None,
+        until=_end_of(until),
         put_aside=quarantined,
     )
     if runtime.settings.celery_broker_url:
@@ -70,3 +70,10 @@ def _followed(bench: Workbench, replayed: Replayed) -> list[str]:
     while not use_case.are_worked_through(bench, replayed):
         time.sleep(_LOOK_SECONDS)
     return use_case.meetings_of(bench, replayed)
+
+
+def _end_of(day: datetime | None) -> datetime | None:
+    """When a UTC day ends; None where there is no later moment."""
+    if day is None or day.date() == date.max:
+        return None
+    return day.replace(tzinfo=UTC) + timedelta(days=1)

@@ -6,8 +6,10 @@ also gathers requests, and a thread gets one that is whole. What threads may be 
 of large answers is bounded, and the rest is the door's.
 """
 
+import resource
 import selectors
 import socket
+import sys
 import threading
 import time
 from collections import deque
@@ -16,6 +18,7 @@ from functools import partial
 from typing import Any
 
 from gunicorn import http, util
+from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from app.web.access import OPEN_PATHS
@@ -75,6 +78,17 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().__init__(*args, **kwargs)
         self._places = threading.BoundedSemaphore(max(1, self.cfg.threads // 2))
         self._lingering: deque[tuple[float, socket.socket]] = deque()
+
+    def init_process(self) -> None:
+        """Begin to serve; refuses what this worker cannot do."""
+        if self.cfg.is_ssl:
+            self.log.error("This worker speaks no TLS: put a proxy that does in front of it.")
+            sys.exit(Arbiter.APP_LOAD_ERROR)
+        # A thousand connections, some that linger, and two files for each commit to SQLite.
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        super().init_process()
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection, and wait for its request without a thread."""

@@ -7,6 +7,7 @@ import pytest
 
 from chaos import checks
 from chaos.inventory import Inventory
+from chaos.traffic import Acknowledged
 
 TRUTH = {
     "meeting_id": "m1",
@@ -29,6 +30,9 @@ FAILED = {
 }
 
 
+ACKED = Acknowledged(2, {"m1"}, {("meetings", "ended", "m1"): 2}, 1.0, 1.0)
+
+
 def inventory(**changes: Any) -> Inventory:
     """All is well, but for what is changed."""
     good = Inventory(
@@ -36,6 +40,8 @@ def inventory(**changes: Any) -> Inventory:
         files={"m1": [FILE]},
         unsettled=[],
         new_events=0,
+        put_aside=[],
+        deliveries={("meetings", "ended", "m1"): 2},
         stale_manifests=0,
         manifests={"m1": {"complete": True, "files": [FILE]}},
         on_disk={"m1": {"recordings/r1.mp4": "aa"}},
@@ -46,7 +52,7 @@ def inventory(**changes: Any) -> Inventory:
 
 def all_found(seen: Inventory) -> dict[str, list[str]]:
     return {
-        "lost": checks.lost(["m1"], seen),
+        "lost": checks.lost(ACKED, seen),
         "wrong": checks.wrong([TRUTH], seen),
         "doubled": checks.doubled(seen),
         "stuck": checks.stuck(seen),
@@ -72,6 +78,8 @@ def test_where_all_is_well_nothing_is_found() -> None:
         ("wrong", {"files": {}}, "video of r1"),
         ("doubled", {"files": {"m1": [FILE, FILE | {"path": "recordings/r1.v2.mp4"}]}}, "2 times"),
         ("stuck", {"unsettled": [FAILED]}, "worker_lost"),
+        ("lost", {"deliveries": {("meetings", "ended", "m1"): 1}}, "stored 1 times"),
+        ("stuck", {"put_aside": [{"outcome": "quarantined"}]}, "quarantined"),
         ("stuck", {"new_events": 2}, "2 events"),
         ("stuck", {"stale_manifests": 1}, "1 manifests"),
         ("disagreeing", {"manifests": {}}, "not the same"),

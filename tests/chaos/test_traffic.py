@@ -47,6 +47,13 @@ def test_what_is_served_again_is_told_apart(faulty: bool, faults: int, kills: in
     assert found.broken_by_kills == (0 if faulty else 1)
 
 
+def test_what_had_come_whole_and_is_asked_for_again_is_waste() -> None:
+    found = served([request(1_000_000)] * 5, SIZES)
+
+    assert (found.again_after_kills, found.broken_by_kills) == (0, 0)
+    assert found.ratio == 5.0
+
+
 def test_the_end_that_is_compared_counts_as_nobodys_fault() -> None:
     found = served([request(600_000), request(464_288, 600_000 - COMPARED_BYTES)], SIZES)
 
