@@ -1,5 +1,6 @@
 """The Celery application: its settings, beat's schedule, and how a worker starts and stops."""
 
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from app.errors import IngestError
 from app.logs import configure_logs
 from app.models.words import Queue
 from app.runtime import Runtime, required_broker
-from workers.stopping import SharedFlag, end_after
+from workers.stopping import SharedFlag, end_after, ending
 from workers.tasks import register_tasks
 
 SWEEP_EXPIRES_SECONDS = 10
@@ -86,7 +87,12 @@ def _connect_signals(runtime: Runtime, stop: SharedFlag) -> None:
         stop.set()
         end_after(LONGEST_STOP_SECONDS)
 
+    def bound_the_end_of_beat(**_: Any) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, ending(signal.getsignal(number), LONGEST_STOP_SECONDS))
+
     # Celery keeps only weak references to receivers unless told otherwise.
     signals.setup_logging.connect(set_up_logs, weak=False)
     signals.celeryd_init.connect(check_database, weak=False)
     signals.worker_shutting_down.connect(stop_working, weak=False)
+    signals.beat_init.connect(bound_the_end_of_beat, weak=False)

@@ -4,6 +4,8 @@ import mmap
 import os
 import signal
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import structlog
 from billiard.process import active_children
@@ -39,6 +41,17 @@ def end_after(seconds: float) -> None:
     watch = threading.Timer(seconds, _end_by_force)
     watch.daemon = True
     watch.start()
+
+
+def ending(handler: Any, seconds: float) -> Callable[[int, Any], None]:
+    """A signal handler that does what another one does, and bounds how long the end may take."""
+
+    def handle(number: int, frame: Any) -> None:
+        end_after(seconds)
+        if callable(handler):
+            handler(number, frame)
+
+    return handle
 
 
 def _end_by_force() -> None:
