@@ -79,17 +79,20 @@ def ask_about_events(bench: Workbench, unclear: Sequence[WebhookEvent]) -> None:
     """Ask Webex which meetings these events are about, for about a second; the rest comes later."""
     until = time.monotonic() + _SECONDS_OF_QUESTIONS
     for stored in unclear:
+        webex = bench.webex.accompanied_by(_Patience(bench).look)
         try:
-            webex = bench.webex.accompanied_by(_Patience(bench).look)
-            _settle(bench, [_explained(stored, webex, bench.clock())])
+            read = _explained(stored, webex, bench.clock())
         except WorkerStopping:
             return
         except WebexError as error:
             _postpone(bench, stored, error)
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, MemoryError):
             raise
         except Exception as error:
             _settle(bench, [_fault(stored, error)])
+        else:
+            # By itself: what the database says about it is told from what Webex says.
+            _settle(bench, [read])
         if time.monotonic() > until:
             return
 

@@ -7,18 +7,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 150
-LOSSES = ("hollow", "lost", "wrong", "doubled", "stuck", "orphans", "disagreeing")
 
 
 def test_twenty_seconds_of_chaos_lose_nothing(tmp_path: Path) -> None:
-    plan = ["--seconds", "20", "--seed", "20210514", "--meeting-every", "3"]
+    plan = ["--seconds", "20", "--seed", "20210514", "--meeting-every", "2"]
     argv = [sys.executable, "-m", "chaos", *plan, "--folder", str(tmp_path)]
 
     done = subprocess.run(
         argv, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False
     )
 
+    assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads(done.stdout.splitlines()[-1])
-    assert {name: figures[name] for name in LOSSES if figures[name]} == {}, done.stdout
     assert figures["kills"] >= 5
-    assert figures["acked_meetings"] >= 1
+    assert figures["acked_meetings"] >= 5

@@ -152,8 +152,7 @@ def test_bodies_that_only_seem_to_have_come_do_not_hold_up_the_door(
 ) -> None:
     running, _ = opened
 
-    # More of them than the door has threads.
-    with held_open(running.connect, 40) as clients:
+    with held_open(running.connect, 100) as clients:
         for client in clients:
             client.sendall(beginning)
         answers = [running.post(f"honest{number}_I_1") for number in range(20)]

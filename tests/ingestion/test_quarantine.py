@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from app.db.engine import Database
 from app.db.inbox import store_event
 from app.errors import DatabaseUnavailable
-from app.ingestion.inbox import work_through_events
+from app.ingestion.inbox import ask_about_events, work_through_events
 from app.ingestion.status import overview
 from app.ingestion.workbench import Workbench
 from app.models.tables import Ingest, Meeting, WebhookEvent
@@ -141,6 +141,22 @@ def test_a_schema_that_is_being_changed_puts_no_event_aside(
     work_through(bench)
 
     assert {each.outcome for each in stored_events(bench)} == {"processed"}
+
+
+def test_nor_does_it_put_aside_what_only_webex_can_explain(stage: Stage) -> None:
+    told = stage.hold_meeting(webhooks=False, timeline="instant")
+    deliver(stage.bench, "recordings", "created", id=told["recording_ids"][0])
+    rename = "ALTER TABLE meeting RENAME COLUMN {} TO {}"
+    with stage.bench.database.transaction() as session:
+        session.execute(text(rename.format("revision", "renamed")))
+
+    with pytest.raises((DatabaseUnavailable, DBAPIError)):
+        ask_about_events(stage.bench, work_through_events(stage.bench))
+    with stage.bench.database.transaction() as session:
+        session.execute(text(rename.format("renamed", "revision")))
+    stage.live(hours=1)
+
+    assert {each.outcome for each in stored_events(stage.bench)} == {"processed"}
 
 
 EVENTS = st.lists(
