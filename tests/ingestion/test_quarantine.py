@@ -146,14 +146,14 @@ def test_a_schema_that_is_being_changed_puts_no_event_aside(
 def test_nor_does_it_put_aside_what_only_webex_can_explain(stage: Stage) -> None:
     told = stage.hold_meeting(webhooks=False, timeline="instant")
     deliver(stage.bench, "recordings", "created", id=told["recording_ids"][0])
-    rename = "ALTER TABLE meeting RENAME COLUMN {} TO {}"
+    rename = "ALTER TABLE ingest RENAME COLUMN {} TO {}"
     with stage.bench.database.transaction() as session:
-        session.execute(text(rename.format("revision", "renamed")))
+        session.execute(text(rename.format("looks", "renamed")))
 
     with pytest.raises((DatabaseUnavailable, DBAPIError)):
         ask_about_events(stage.bench, work_through_events(stage.bench))
     with stage.bench.database.transaction() as session:
-        session.execute(text(rename.format("renamed", "revision")))
+        session.execute(text(rename.format("renamed", "looks")))
     stage.live(hours=1)
 
     assert {each.outcome for each in stored_events(stage.bench)} == {"processed"}
