@@ -5,8 +5,9 @@ import re
 from app.ingestion.events import MOST_BODY_BYTES
 
 _MOST_HEAD_BYTES = 64 * 1024
-_MOST_FRAMED_BYTES = 8 * MOST_BODY_BYTES
-"""Of a body in chunks, with what stands between them; one byte a chunk needs six."""
+_MOST_CHUNKS = 1024
+_MOST_FRAMED_BYTES = 2 * MOST_BODY_BYTES
+"""Of a body in chunks, with all that stands between and behind them."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length:([^\r\n]*)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
@@ -28,11 +29,16 @@ class Gathering:
         self._begin()
 
     def _begin(self) -> None:
+        self.is_whole = False
+        """Whether nothing more has to be waited for."""
+        self.is_cut = False
+        """Whether the body is longer than is waited for: what follows is the rest of it."""
+        self.is_malformed = False
+        """Whether nobody can say where the body ends."""
         self._looked_to = 0
         self._body_at = 0
         self._length: int | None = None
-        self._decoded = self._before = 0
-        self._is_malformed = False
+        self._chunks = self._chunked_bytes = 0
 
     @property
     def has_bytes(self) -> bool:
@@ -44,32 +50,18 @@ class Gathering:
         """Whether the head does not end where every honest one does."""
         return not self._body_at and len(self._bytes) > _MOST_HEAD_BYTES
 
-    @property
-    def is_malformed(self) -> bool:
-        """Whether nobody can say where the body ends."""
-        return self._is_malformed
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether the body is longer than is waited for: what follows is the rest of it."""
-        return self._body_at > 0 and self._came() > MOST_BODY_BYTES
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing more has to be waited for."""
-        if not self._body_at and not self._find_head():
-            return False
-        if self._is_malformed:
-            return False
-        if self._length is None and self._last_chunk_has_come():
-            return True
-        if self._length is not None and len(self._bytes) - self._body_at >= self._length:
-            return True
-        return self.is_cut
-
     def add(self, received: bytes) -> None:
-        """Take what has come."""
+        """Take what has come, and look whether it is all."""
         self._bytes += received
+        if not self._body_at and not self._find_head():
+            return
+        if self._length is None:
+            self._look_at_chunks()
+        else:
+            came = len(self._bytes) - self._body_at
+            self.is_cut = came > MOST_BODY_BYTES
+            self.is_whole = came >= self._length or self.is_cut
+        self.is_whole = self.is_whole and not self.is_malformed
 
     def take(self) -> bytes:
         """Hand over everything, and begin with the next request."""
@@ -87,6 +79,7 @@ class Gathering:
         del self._bytes[found.start() : found.end()]
         self._body_at -= found.end() - found.start()
         self._looked_to = self._body_at
+        self._chunks = self._chunked_bytes = 0
         return True
 
     def _find_head(self) -> bool:
@@ -101,31 +94,32 @@ class Gathering:
 
     def _told_length(self, told: list[bytes]) -> int:
         numbers = [_NUMBER.fullmatch(each) for each in told]
-        self._is_malformed = len(told) > 1 or None in numbers
+        self.is_malformed = len(told) > 1 or None in numbers
         first = numbers[0] if numbers else None
         return int(first[1]) if first else 0
 
-    def _came(self) -> int:
-        """How many bytes of the body have come, without what stands between its chunks."""
-        if self._length is not None:
-            return len(self._bytes) - self._body_at
-        return self._decoded
-
-    def _last_chunk_has_come(self) -> bool:
+    def _look_at_chunks(self) -> None:
+        """Go on from the last whole chunk; one that is under way counts with what has come."""
+        under_way = 0
         while (end := self._bytes.find(b"\r\n", self._looked_to)) >= 0:
             told = _CHUNK_SIZE.fullmatch(self._bytes, self._looked_to, end)
-            if told is None:
-                self._is_malformed = True
-                return False
+            self._chunks += 1
+            if told is None or self._chunks > _MOST_CHUNKS:
+                self.is_malformed = True
+                return
             size = int(told[1], 16)
             if size == 0:
-                return self._bytes.find(b"\r\n\r\n", end) >= 0
-            if end + 2 + size + 2 > len(self._bytes):
-                # Of a chunk that is under way what has come counts as well.
-                self._decoded = self._before + len(self._bytes) - end - 2
+                self.is_whole = self._bytes.find(b"\r\n\r\n", end) >= 0
+                self._chunks -= 1
                 break
-            self._looked_to = end + 2 + size + 2
-            self._before = self._decoded = self._before + size
-        if len(self._bytes) - self._body_at > _MOST_FRAMED_BYTES:
-            self._is_malformed = not self.is_cut
-        return False
+            after = end + 2 + size + 2
+            if after > len(self._bytes):
+                under_way = len(self._bytes) - end - 2
+                self._chunks -= 1
+                break
+            self._looked_to = after
+            self._chunked_bytes += size
+        self.is_cut = self._chunked_bytes + under_way > MOST_BODY_BYTES
+        self.is_whole = self.is_whole or self.is_cut
+        framed = len(self._bytes) - self._body_at
+        self.is_malformed = not self.is_whole and framed > _MOST_FRAMED_BYTES
