@@ -52,25 +52,6 @@ def digest_of(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-def store_event(
-    database: Database,
-    raw: bytes,
-    *,
-    resource: str,
-    event: str,
-    data_id: str,
-    body: str,
-    now: datetime,
-) -> None:
-    """Commit one delivery; ``raw`` is only hashed, ``body`` (without secrets) is kept.
-
-    Raises DatabaseUnavailable.
-    """
-    delivery = Delivery(digest_of(raw), resource, event, data_id, body, now)
-    with database.transaction() as session:
-        session.connection().exec_driver_sql(*_insert_or_count([delivery], database.is_sqlite))
-
-
 def store_deliveries(connection: PlainConnection, deliveries: Sequence[Delivery]) -> None:
     """Commit deliveries, all of them or none.
 
@@ -141,28 +122,19 @@ def _text_for_sqlite(time: datetime) -> str:
 
 
 def quarantine_delivery(
-    database: Database,
-    raw: bytes,
-    *,
-    resource: str,
-    event: str,
-    data_id: str,
-    body: str,
-    error_code: str,
-    error: str,
-    now: datetime,
+    database: Database, delivery: Delivery, *, error_code: str, error: str
 ) -> None:
     """Commit a delivery that is no event, so that it can be looked at and replayed.
 
-    ``body`` is without secrets; what the delivery does not name is an empty text. Raises
-    DatabaseUnavailable.
+    What it does not name is an empty text. Raises DatabaseUnavailable.
     """
+    now = delivery.received_at
     values = {
-        "digest": digest_of(raw),
-        "resource": resource,
-        "event": event,
-        "data_id": data_id,
-        "body": body,
+        "digest": delivery.digest,
+        "resource": delivery.resource,
+        "event": delivery.event,
+        "data_id": delivery.data_id,
+        "body": delivery.body,
         "first_received_at": now,
         "last_received_at": now,
         "next_attempt_at": now,

@@ -77,17 +77,15 @@ def _quarantine(bench: Workbench, raw: bytes, error: NotAnEvent) -> None:
     if not isinstance(value, dict):
         return
     data = value.get("data")
-    quarantine_delivery(
-        bench.database,
-        raw,
+    delivery = Delivery(
+        digest=digest_of(raw),
         resource=_name(value.get("resource")),
         event=_name(value.get("event")),
         data_id=_name(data.get("id") if isinstance(data, dict) else None),
         body=json.dumps(value),
-        error_code=error.code,
-        error=str(error),
-        now=bench.clock(),
+        received_at=bench.clock(),
     )
+    quarantine_delivery(bench.database, delivery, error_code=error.code, error=str(error))
 
 
 def _name(value: object) -> str:

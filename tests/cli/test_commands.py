@@ -13,9 +13,10 @@ from click.testing import CliRunner
 from app.cli.main import commands
 from app.config import load_settings
 from app.db.engine import Database
-from app.db.inbox import quarantine_delivery, store_event
+from app.db.inbox import Delivery, quarantine_delivery
 from app.db.place import prepare_file
 from app.db.schema import migrate
+from tests.db.rows import store_event
 from tests.e2e.house import House, house
 
 
@@ -148,17 +149,9 @@ def test_replay_of_an_empty_inbox_says_so(home: House) -> None:
 
 def test_status_tells_events_of_which_nothing_came(home: House) -> None:
     database = Database(f"sqlite:///{home.folder / 'var' / 'webex-ingest.db'}")
-    quarantine_delivery(
-        database,
-        b"{}",
-        resource="recordings",
-        event="",
-        data_id="",
-        body="{}",
-        error_code="not_an_event",
-        error="event is wrong",
-        now=datetime(2028, 2, 29, 12, tzinfo=UTC),
-    )
+    moment = datetime(2028, 2, 29, 12, tzinfo=UTC)
+    delivery = Delivery("digest", "recordings", "", "", "{}", moment)
+    quarantine_delivery(database, delivery, error_code="not_an_event", error="event is wrong")
     database.dispose()
 
     said = home.command("status")

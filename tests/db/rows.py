@@ -1,5 +1,6 @@
 """Rows for the tests of the database, at one fixed moment unless a test says another."""
 
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,8 +8,10 @@ from sqlalchemy import insert, select, update
 from sqlmodel import col
 
 from app.db.engine import Database
+from app.db.inbox import Delivery, digest_of, store_deliveries
 from app.db.ingests import Lease, lease, open_ingest
 from app.db.meetings import ensure_meeting
+from app.db.plain import PlainConnection
 from app.models.tables import Ingest, Meeting
 from app.models.words import Priority, Queue, State
 
@@ -20,6 +23,23 @@ PATIENCE = NOW + timedelta(hours=48)
 def after(seconds: float) -> datetime:
     """A moment so long after NOW."""
     return NOW + timedelta(seconds=seconds)
+
+
+def store_event(
+    database: Database,
+    raw: bytes,
+    *,
+    resource: str,
+    event: str,
+    data_id: str,
+    body: str,
+    now: datetime,
+) -> None:
+    """Commit one delivery as the door does, and leave no connection behind."""
+    with contextlib.closing(PlainConnection(database)) as connection:
+        store_deliveries(
+            connection, [Delivery(digest_of(raw), resource, event, data_id, body, now)]
+        )
 
 
 def make_meeting(database: Database, meeting_id: str = "a1_I_1", account: str = "") -> Meeting:

@@ -3,10 +3,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from app.db.engine import Database
-from app.db.inbox import Verdict, mark_events, new_events, postpone_event, store_event
+from app.db.inbox import Verdict, mark_events, new_events, postpone_event
 from app.models.tables import WebhookEvent
 from app.models.words import EventOutcome
-from tests.db.rows import NOW, after
+from tests.db.rows import NOW, after, store_event
 
 
 def test_equal_deliveries_share_a_row_that_is_new_again(database: Database) -> None:

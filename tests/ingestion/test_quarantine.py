@@ -13,12 +13,12 @@ from sqlmodel import col
 from structlog.testing import capture_logs
 
 from app.db.engine import Database
-from app.db.inbox import store_event
 from app.errors import DatabaseUnavailable
 from app.ingestion.inbox import ask_about_events, work_through_events
 from app.ingestion.status import overview
 from app.ingestion.workbench import Workbench
 from app.models.tables import Ingest, Meeting, WebhookEvent
+from tests.db.rows import store_event
 from tests.ingestion.benches import (
     NOW,
     deliver,

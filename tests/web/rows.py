@@ -8,13 +8,14 @@ from sqlmodel import col
 
 from app.db.engine import Database
 from app.db.files import add_file, replace_participants, replace_snippets
-from app.db.inbox import Verdict, mark_events, new_events, store_event
+from app.db.inbox import Verdict, mark_events, new_events
 from app.db.ingests import Lease, end_attempt, heartbeat, lease, open_ingest, reopen
 from app.db.meetings import ensure_meeting, fix_folder, settle_completeness, tell
 from app.db.standing import ingests_of
 from app.models.outcomes import Absent, Done, Failed, Outcome
 from app.models.tables import File, Ingest, Meeting
 from app.models.words import CORE_RESOURCES, EventOutcome, Kind, Priority, Reason, Resource, State
+from tests.db.rows import store_event
 
 SHA256 = "0123456789abcdef" * 4
 
