@@ -7,10 +7,10 @@ import signal
 import sqlite3
 import subprocess
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
 
 import psutil
 
@@ -21,43 +21,63 @@ from tests.servers import PostgresServer, ValkeyServer
 Blow = Callable[[], bool | None]
 """Strikes once; false where there was nothing to strike."""
 
-_FREEZE_SECONDS = (2.0, 5.0)
+Blows = dict[str, tuple[int, Blow]]
+"""How a thing can be struck: by name, how often compared with others, and the blow itself."""
+
+_DISTURBED_SECONDS = (2.0, 5.0)
 
 
-class Foundation(Protocol):
-    """A server or file that all processes lean on."""
+class _Foundation(ABC):
+    """A server or file that all processes lean on; one disturbance of it at a time."""
 
     url: str
 
-    def blows(self) -> dict[str, tuple[int, Blow]]:
-        """How it can be struck: by name, how often compared with others, and the blow itself."""
-
-    def mend(self) -> None:
-        """Let it work undisturbed again."""
-
-
-class Broker:
-    """A Valkey with its log on disk, as `serve` runs it."""
-
     def __init__(self, chance: random.Random) -> None:
-        self._server = ValkeyServer(persistent=True)
         self._chance = chance
-        self._thaw: threading.Timer | None = None
-        self._server.start()
-        self.url = self._server.url
+        self._disturbed: threading.Timer | None = None
 
-    def blows(self) -> dict[str, tuple[int, Blow]]:
-        """Kill, freeze, forget everything."""
+    def blows(self) -> Blows:
+        """How it can be struck; each blow waits until what was struck before works again."""
         return {
-            "kill broker": (3, self._kill),
-            "freeze broker": (2, self._freeze),
-            "flush broker": (3, self._flush),
+            name: (often, self._after_mending(blow))
+            for name, (often, blow) in self._table().items()
         }
 
     def mend(self) -> None:
-        """Let it answer again."""
-        if self._thaw is not None:
-            self._thaw.join()
+        """Wait until nothing disturbs it."""
+        if self._disturbed is not None:
+            self._disturbed.join()
+
+    @abstractmethod
+    def _table(self) -> Blows: ...
+
+    def _after_mending(self, blow: Blow) -> Blow:
+        def strike() -> bool | None:
+            self.mend()
+            return blow()
+
+        return strike
+
+    def _until_later(self, end: Callable[[], None]) -> None:
+        self._disturbed = threading.Timer(self._chance.uniform(*_DISTURBED_SECONDS), end)
+        self._disturbed.start()
+
+
+class Broker(_Foundation):
+    """A Valkey with its log on disk, as `serve` runs it."""
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__(chance)
+        self._server = ValkeyServer(persistent=True)
+        self._server.start()
+        self.url = self._server.url
+
+    def _table(self) -> Blows:
+        return {
+            "kill broker": (3, self._kill),
+            "freeze broker": (2, self._freeze),
+            "flush broker": (3, self._server.flush),
+        }
 
     def close(self) -> None:
         """Stop it for good."""
@@ -65,71 +85,52 @@ class Broker:
         self._server.close()
 
     def _kill(self) -> None:
-        self.mend()
         self._server.kill()
         self._server.start()
 
-    def _flush(self) -> None:
-        self.mend()
-        self._server.flush()
-
     def _freeze(self) -> None:
-        self.mend()
         self._server.freeze()
-        self._thaw = _later(self._chance.uniform(*_FREEZE_SECONDS), self._server.thaw)
+        self._until_later(self._server.thaw)
 
 
-class Sqlite:
+class Sqlite(_Foundation):
     """One file; somebody else may hold it for a while, as a backup does."""
 
     def __init__(self, folder: Path, chance: random.Random) -> None:
+        super().__init__(chance)
         self._place = folder / "webex-ingest.db"
         self.url = f"sqlite:///{self._place}"
-        self._chance = chance
-        self._holding: threading.Thread | None = None
         _migrate(self.url)
 
-    def blows(self) -> dict[str, tuple[int, Blow]]:
-        """Hold the file's write lock."""
+    def _table(self) -> Blows:
         return {"hold database": (4, self._hold)}
 
-    def mend(self) -> None:
-        """Wait until nobody holds it."""
-        if self._holding is not None:
-            self._holding.join()
-
     def close(self) -> None:
-        """Nothing is left running."""
+        """Nobody is left who holds it."""
         self.mend()
 
-    def _hold(self) -> None:
-        self.mend()
-        seconds = self._chance.uniform(*_FREEZE_SECONDS)
-        self._holding = threading.Thread(target=self._hold_for, args=(seconds,))
-        self._holding.start()
-
-    def _hold_for(self, seconds: float) -> None:
-        with contextlib.closing(sqlite3.connect(self._place, timeout=5)) as connection:
-            # Whoever comes too late for the lock strikes nothing.
-            with contextlib.suppress(sqlite3.OperationalError):
-                connection.execute("BEGIN IMMEDIATE")
-            threading.Event().wait(seconds)
-            connection.rollback()
+    def _hold(self) -> bool:
+        connection = sqlite3.connect(self._place, timeout=5, check_same_thread=False)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            connection.close()
+            return False
+        self._until_later(connection.close)
+        return True
 
 
-class Postgres:
+class Postgres(_Foundation):
     """A server of our own that flushes what it commits."""
 
     def __init__(self, chance: random.Random) -> None:
+        super().__init__(chance)
         self._server = PostgresServer(durable=True)
-        self._chance = chance
-        self._thaw: threading.Timer | None = None
         self._server.start()
         self.url = self._server.create_database("chaos")
         _migrate(self.url)
 
-    def blows(self) -> dict[str, tuple[int, Blow]]:
-        """Kill or restart the server, kill one of its sessions, freeze all of it."""
+    def _table(self) -> Blows:
         return {
             "kill database": (2, self._kill),
             "restart database": (2, self._restart),
@@ -137,41 +138,30 @@ class Postgres:
             "freeze database": (2, self._freeze),
         }
 
-    def mend(self) -> None:
-        """Let it answer again."""
-        if self._thaw is not None:
-            self._thaw.join()
-
     def close(self) -> None:
         """Stop it for good."""
         self.mend()
         self._server.close()
 
     def _kill(self) -> None:
-        self.mend()
         self._server.kill()
         self._server.start()
 
     def _restart(self) -> None:
-        self.mend()
         # On a busy machine its last checkpoint may take longer than anybody would wait.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._server.stop()
-        self._server.kill()
-        self._server.start()
+        self._kill()
 
     def _kill_session(self) -> None:
-        self.mend()
         sessions = psutil.Process(self._server.pid).children()
         os.kill(self._chance.choice(sessions).pid, signal.SIGKILL)
 
     def _freeze(self) -> None:
-        self.mend()
         server = psutil.Process(self._server.pid)
         frozen = [server, *server.children()]
         _signal(frozen, signal.SIGSTOP)
-        seconds = self._chance.uniform(*_FREEZE_SECONDS)
-        self._thaw = _later(seconds, lambda: _signal(frozen, signal.SIGCONT))
+        self._until_later(lambda: _signal(frozen, signal.SIGCONT))
 
 
 @contextmanager
@@ -189,12 +179,6 @@ def _migrate(url: str) -> None:
     database = Database(url)
     migrate(database)
     database.dispose()
-
-
-def _later(seconds: float, act: Callable[[], None]) -> threading.Timer:
-    timer = threading.Timer(seconds, act)
-    timer.start()
-    return timer
 
 
 def _signal(processes: list[psutil.Process], number: signal.Signals) -> None:
