@@ -57,7 +57,7 @@ def store_deliveries(connection: PlainConnection, deliveries: Sequence[Delivery]
 
     An identical delivery counts up and makes the event new again, because two equal
     ``recordings.updated`` may mean two changes; working through an event twice is harmless.
-    Raises DatabaseUnavailable.
+    The caller holds the writers' turn. Raises DatabaseUnavailable.
     """
     connection.run(*_insert_or_count(deliveries, connection.is_sqlite))
 

@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 
@@ -13,10 +14,14 @@ from app.db.plain import PlainConnection
 from app.errors import DatabaseUnavailable
 
 MOST_AT_ONCE = 200
+_LINGER_SECONDS = 0.001
+"""How long a commit waits for company where the one before had some."""
+
 _LOCK_CONFLICTS = {"40P01", "55P03"}
 """Postgres's codes for a deadlock and for waiting too long for a locked row."""
 
 Store = Callable[[Sequence[Delivery]], None]
+Turn = Callable[[], AbstractContextManager[object]]
 
 
 class Intake:
@@ -43,7 +48,7 @@ class Intake:
 
     def _make_writer(self) -> "_Writer":
         store = partial(store_deliveries, PlainConnection(self._database))
-        return _Writer(store, seconds=self._seconds)
+        return _Writer(store, self._database.writers_turn, seconds=self._seconds)
 
 
 class _Waiting:
@@ -68,8 +73,9 @@ class _Waiting:
 
 
 class _Writer:
-    def __init__(self, store: Store, *, seconds: float) -> None:
+    def __init__(self, store: Store, turn: Turn, *, seconds: float) -> None:
         self._store = store
+        self._turn = turn
         self._seconds = seconds
         self._queue: SimpleQueue[_Waiting] = SimpleQueue()
         self._busy_since: float | None = None
@@ -108,16 +114,29 @@ class _Writer:
                 self._thread = thread
 
     def _run(self) -> None:
+        batch: list[_Waiting] = []
         while True:
+            had_company = len(batch) > 1
             self._busy_since = None
             batch = [self._queue.get()]
             self._busy_since = time.monotonic()
+            if had_company:
+                time.sleep(_LINGER_SECONDS)
             try:
-                while len(batch) < MOST_AT_ONCE:
-                    batch.append(self._queue.get_nowait())
-            except Empty:
-                pass
-            self._commit([each for each in batch if not each.given_up])
+                with self._turn():
+                    # What has come while others wrote goes with it: a flush costs the most.
+                    self._gather(batch)
+                    self._commit([each for each in batch if not each.given_up])
+            except DatabaseUnavailable as error:
+                self._is_away = True
+                self._gather(batch)
+                for each in batch:
+                    each.end(error)
+
+    def _gather(self, batch: list[_Waiting]) -> None:
+        with suppress(Empty):
+            while len(batch) < MOST_AT_ONCE:
+                batch.append(self._queue.get_nowait())
 
     def _commit(self, batch: list[_Waiting]) -> None:
         """Commit the deliveries together, or each alone if one of them spoils it for the others."""

@@ -45,20 +45,20 @@ class PlainConnection:
     def run(self, statement: str, values: tuple[Any, ...]) -> None:
         """Run a statement that is committed when this returns; raises DatabaseUnavailable.
 
+        The caller holds the writers' turn.
         On a connection that turns out to be dead it is run once more on a new one, though the
         first time may have been its last act: what it does must be harmless twice.
         """
-        with self._database.writers_turn():
-            try:
-                self._run(statement, values)
-            except _DRIVER_ERRORS as error:
-                reason = _keep_first_line(error)
-                if not isinstance(error, _LOST) and type(error) is not sqlite3.DatabaseError:
-                    raise
-                if not self.is_sqlite:
-                    # It may lead to a server that is not the one to write to any more.
-                    self.close()
-                raise DatabaseUnavailable(f"the database does not answer: {reason}") from error
+        try:
+            self._run(statement, values)
+        except _DRIVER_ERRORS as error:
+            reason = _keep_first_line(error)
+            if not isinstance(error, _LOST) and type(error) is not sqlite3.DatabaseError:
+                raise
+            if not self.is_sqlite:
+                # It may lead to a server that is not the one to write to any more.
+                self.close()
+            raise DatabaseUnavailable(f"the database does not answer: {reason}") from error
 
     def close(self) -> None:
         """Close the connection; the next statement opens another one."""

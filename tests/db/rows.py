@@ -36,10 +36,9 @@ def store_event(
     now: datetime,
 ) -> None:
     """Commit one delivery as the door does, and leave no connection behind."""
-    with contextlib.closing(PlainConnection(database)) as connection:
-        store_deliveries(
-            connection, [Delivery(digest_of(raw), resource, event, data_id, body, now)]
-        )
+    delivery = Delivery(digest_of(raw), resource, event, data_id, body, now)
+    with contextlib.closing(PlainConnection(database)) as connection, database.writers_turn():
+        store_deliveries(connection, [delivery])
 
 
 def make_meeting(database: Database, meeting_id: str = "a1_I_1", account: str = "") -> Meeting:

@@ -42,9 +42,9 @@ def test_deliveries_that_wait_together_are_all_committed_and_equal_ones_counted(
         "event2": 4,
     }
     # Threads that wait together come in any order: only that two of the times are kept is sure.
-    for each in found:
-        came = {after(number) for number in range(int(each.data_id[-1]), AT_ONCE, 3)}
-        assert len(came & {each.first_received_at, each.last_received_at}) == 2
+    for event in found:
+        came = {after(number) for number in range(int(event.data_id[-1]), AT_ONCE, 3)}
+        assert len(came & {event.first_received_at, event.last_received_at}) == 2
 
 
 def test_an_event_that_is_delivered_again_is_new_again(database: Database) -> None:
