@@ -1,5 +1,6 @@
 """``replay``: stored webhooks once more, as if Webex had just delivered them."""
 
+import math
 import time
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,6 +15,9 @@ from app.ingestion.replay import Replayed
 from app.ingestion.workbench import Workbench
 
 _LOOK_SECONDS = 0.5
+_SILENT_SECONDS = 3
+"""For how long nobody has to wonder why nothing happens."""
+
 _SWEEP_EXPIRES_SECONDS = 10
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -67,9 +71,20 @@ def _told(replayed: Replayed) -> str:
 
 def _followed(bench: Workbench, replayed: Replayed) -> list[str]:
     """The meetings concerned, once a sweep has worked through all these events."""
-    while not use_case.are_worked_through(bench, replayed):
+    tell_at = time.monotonic() + _SILENT_SECONDS
+    while left := use_case.still_new(bench, replayed):
+        if time.monotonic() > tell_at:
+            click.echo(_waits_for(left), err=True)
+            tell_at = math.inf
         time.sleep(_LOOK_SECONDS)
     return use_case.meetings_of(bench, replayed)
+
+
+def _waits_for(left: int) -> str:
+    return (
+        f"{left:,} event(s) still wait for a sweep or for Webex. Sweeps need `serve`, or beat and "
+        "a worker of the queue `control`. Ctrl-C ends the waiting and changes nothing."
+    )
 
 
 def _end_of(day: datetime | None) -> datetime | None:

@@ -54,10 +54,10 @@ def replay(
             return replayed
 
 
-def are_worked_through(bench: Workbench, replayed: Replayed) -> bool:
-    """Whether none of these events is new any more."""
+def still_new(bench: Workbench, replayed: Replayed) -> int:
+    """How many of these events no sweep has worked through yet."""
     with bench.database.reading() as session:
-        return new_event_ids(session).isdisjoint(replayed.ids)
+        return len(new_event_ids(session).intersection(replayed.ids))
 
 
 def meetings_of(bench: Workbench, replayed: Replayed) -> list[str]:

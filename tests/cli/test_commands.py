@@ -3,6 +3,7 @@
 import json
 import re
 import stat
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from app.db.place import prepare_file
 from app.db.schema import migrate
 from tests.db.rows import store_event
 from tests.e2e.house import House, house
+from tests.processes import spawn
 
 
 @pytest.fixture
@@ -160,7 +162,7 @@ def test_status_tells_events_of_which_nothing_came(home: House) -> None:
     assert "replay --quarantined" in said
 
 
-def test_replay_says_how_many_events_of_which_days(home: House) -> None:
+def test_replay_says_how_many_events_of_which_days_and_what_it_waits_for(home: House) -> None:
     database = Database(f"sqlite:///{home.folder / 'var' / 'webex-ingest.db'}")
     for day in (28, 29):
         moment = datetime(2028, 2, day, 12, tzinfo=UTC)
@@ -169,6 +171,9 @@ def test_replay_says_how_many_events_of_which_days(home: House) -> None:
     database.dispose()
 
     told = json.loads(home.command("replay", "--json"))
+    argv = [sys.executable, "-m", "app.cli", "replay", "--wait"]
+    with spawn(argv, home.environment, cwd=home.folder) as waiting:
+        waiting.wait_for("2 event(s) still wait for a sweep")
     said = home.command("replay", "--from", "2028-02-29", "--to", "2028-02-29")
 
     assert told == {"replayed": 2, "days": {"2028-02-28": 1, "2028-02-29": 1}}
