@@ -38,34 +38,8 @@ class Lease:
     attempt: int
 
 
-def open_ingest(
-    session: Session,
-    meeting: Meeting,
-    resource: str,
-    resource_id: str = "",
-    *,
-    due_at: datetime,
-    patience_until: datetime,
-    priority: Priority = Priority.FRESH,
-    now: datetime,
-) -> bool:
-    """Make the row of one resource of a meeting, waiting until ``due_at``; true if it is new."""
-    wanted = new_ingest(
-        meeting,
-        resource,
-        resource_id,
-        due_at=due_at,
-        patience_until=patience_until,
-        priority=priority,
-        now=now,
-    )
-    insert = insert_into(session, Ingest).values(wanted)
-    made = insert.on_conflict_do_nothing(index_elements=_KEY).returning(col(Ingest.id))
-    return session.scalar(made) is not None
-
-
 def open_ingests(session: Session, wanted: Sequence[dict[str, Any]]) -> None:
-    """Make the rows that are not there yet of those that ``new_ingest`` gave."""
+    """Make those rows that are not there yet, of what ``new_ingest`` gave."""
     if wanted:
         insert = insert_into(session, Ingest).on_conflict_do_nothing(index_elements=_KEY)
         session.connection().execute(insert, wanted)
@@ -81,7 +55,7 @@ def new_ingest(
     priority: Priority = Priority.FRESH,
     now: datetime,
 ) -> dict[str, Any]:
-    """The values of a row that nobody has worked at."""
+    """The values of a row that nobody has worked at, waiting until ``due_at``."""
     return {
         "meeting_row_id": meeting.id,
         "resource": resource,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from app.db.ingests import heartbeat, open_ingest
+from app.db.ingests import heartbeat, new_ingest, open_ingests
 from app.db.meetings import lock_meeting
 from app.db.standing import items_of
 from app.errors import PartialList
@@ -91,9 +91,8 @@ def _open_new(work: Work, found: Sequence[str]) -> None:
     with work.bench.database.transaction() as session:
         lock_meeting(session, work.meeting_row_id)
         heartbeat(session, work.lease, now=now)
-        for resource_id in found:
-            open_ingest(
-                session,
+        wanted = [
+            new_ingest(
                 work.meeting,
                 work.ingest.resource,
                 resource_id,
@@ -102,6 +101,9 @@ def _open_new(work: Work, found: Sequence[str]) -> None:
                 priority=Priority(work.ingest.priority),
                 now=now,
             )
+            for resource_id in found
+        ]
+        open_ingests(session, wanted)
 
 
 def _when_settled(work: Work, items: Sequence[Ingest]) -> Outcome:

@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from app.db.engine import Database
 from app.db.inbox import Delivery, digest_of, store_deliveries
-from app.db.ingests import Lease, lease, open_ingest
+from app.db.ingests import Lease, lease, new_ingest, open_ingests
 from app.db.meetings import ensure_meeting
 from app.db.plain import PlainConnection
 from app.models.tables import Ingest, Meeting
@@ -63,10 +63,10 @@ def make_ingest(
 ) -> int:
     """One row that is due now."""
     with database.transaction() as session:
-        made = open_ingest(
-            session, meeting, resource, resource_id, due_at=NOW, patience_until=PATIENCE, now=NOW
+        wanted = new_ingest(
+            meeting, resource, resource_id, due_at=NOW, patience_until=PATIENCE, now=NOW
         )
-        assert made
+        open_ingests(session, [wanted])
         found = session.scalars(
             select(col(Ingest.id)).where(
                 col(Ingest.meeting_row_id) == meeting.id,

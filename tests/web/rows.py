@@ -9,7 +9,7 @@ from sqlmodel import col
 from app.db.engine import Database
 from app.db.files import add_file, replace_participants, replace_snippets
 from app.db.inbox import Verdict, mark_events, new_events
-from app.db.ingests import Lease, end_attempt, heartbeat, lease, open_ingest, reopen
+from app.db.ingests import Lease, end_attempt, heartbeat, lease, new_ingest, open_ingests, reopen
 from app.db.meetings import ensure_meeting, fix_folder, settle_completeness, tell
 from app.db.standing import ingests_of
 from app.models.outcomes import Absent, Done, Failed, Outcome
@@ -53,8 +53,7 @@ class Rows:
     ) -> int:
         """One ingest; with an outcome it has had one attempt that ended so."""
         with self.database.transaction() as session:
-            open_ingest(
-                session,
+            wanted = new_ingest(
                 meeting,
                 resource,
                 resource_id,
@@ -62,6 +61,7 @@ class Rows:
                 patience_until=self.now + timedelta(hours=48),
                 now=self.now,
             )
+            open_ingests(session, [wanted])
             assert meeting.id is not None
             ingest_id = ingests_of(session, meeting.id)[-1].id
             assert ingest_id is not None
