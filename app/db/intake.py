@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from queue import Empty, SimpleQueue
 
@@ -122,16 +122,18 @@ class _Writer:
             self._busy_since = time.monotonic()
             if had_company:
                 time.sleep(_LINGER_SECONDS)
-            try:
-                with self._turn():
-                    # What has come while others wrote goes with it: a flush costs the most.
+            with ExitStack() as stack:
+                try:
+                    stack.enter_context(self._turn())
+                except Exception as error:
+                    self._is_away = True
                     self._gather(batch)
-                    self._commit([each for each in batch if not each.given_up])
-            except DatabaseUnavailable as error:
-                self._is_away = True
+                    for each in batch:
+                        each.end(error)
+                    continue
+                # What has come while others wrote goes with it: a flush costs the most.
                 self._gather(batch)
-                for each in batch:
-                    each.end(error)
+                self._commit([each for each in batch if not each.given_up])
 
     def _gather(self, batch: list[_Waiting]) -> None:
         with suppress(Empty):

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import select, text
@@ -114,6 +115,30 @@ def test_a_database_that_hangs_holds_nobody_and_is_used_again_when_it_is_back(
     assert waited < 2
     assert at_once < 0.3
     eventually(lambda: is_taken(intake, "back"), seconds=10)
+
+
+def test_an_intake_that_got_no_turn_to_write_says_so_and_takes_the_next_delivery(
+    database: Database, database_url: str
+) -> None:
+    class Unlucky(Database):
+        errors: ClassVar = [MemoryError(), DatabaseUnavailable("others write")]
+
+        def writers_turn(self) -> Any:
+            if self.errors:
+                raise self.errors.pop()
+            return super().writers_turn()
+
+    unlucky = Unlucky(database_url)
+    intake = Intake(unlucky)
+
+    with pytest.raises(DatabaseUnavailable, match="others write"):
+        intake.take(make("first"))
+    with pytest.raises(MemoryError):
+        intake.take(make("second"))
+    intake.take(make("third"))
+
+    assert [each.data_id for each in stored(database)] == ["third"]
+    unlucky.dispose()
 
 
 def test_each_process_has_a_writer_of_its_own(database: Database, database_url: str) -> None:
