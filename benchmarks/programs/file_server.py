@@ -54,7 +54,7 @@ class FileAnswers(BaseHTTPRequestHandler):
     def _send(self, file: BinaryIO, first: int, length: int) -> None:
         try:
             self.connection.sendfile(file, first, length)
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLEOFError):
             # A client that asks for several ranges may leave early.
             self.close_connection = True
 
