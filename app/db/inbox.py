@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import bindparam, select, tuple_, update
@@ -67,17 +68,20 @@ def _insert_or_count(
 ) -> tuple[str, tuple[str | int | datetime, ...]]:
     rows = _rows(deliveries)
     values = chain.from_iterable(_values(row, is_sqlite) for row in rows)
-    return _statement(len(rows), "?" if is_sqlite else "%s"), tuple(values)
+    return _statement(len(rows), is_sqlite), tuple(values)
 
 
 @cache
-def _statement(rows: int, placeholder: str) -> str:
+def _statement(rows: int, is_sqlite: bool) -> str:
+    placeholder, least, greatest = ("?", "min", "max") if is_sqlite else ("%s", "least", "greatest")
     row = f"({', '.join([placeholder] * len(_COLUMNS))})"
     return f"""
         INSERT INTO webhook_event ({", ".join(_COLUMNS)}) VALUES {", ".join([row] * rows)}
         ON CONFLICT (digest) DO UPDATE SET
             deliveries = webhook_event.deliveries + excluded.deliveries,
-            last_received_at = excluded.last_received_at,
+            first_received_at = {least}(webhook_event.first_received_at, excluded.first_received_at),
+            last_received_at =
+                {greatest}(webhook_event.last_received_at, excluded.last_received_at),
             next_attempt_at = excluded.next_attempt_at,
             outcome = NULL,
             tries = 0
@@ -97,6 +101,8 @@ def _rows(deliveries: Sequence[Delivery]) -> list[list[Delivery]]:
 
 def _values(equal: list[Delivery], is_sqlite: bool) -> tuple[str | int | datetime, ...]:
     """The values of one row, in the order of the columns."""
+    # Threads that wait together come in any order.
+    equal.sort(key=attrgetter("received_at"))
     first, last = equal[0], equal[-1]
     first_at: datetime | str = first.received_at
     last_at: datetime | str = last.received_at

@@ -42,10 +42,9 @@ def test_deliveries_that_wait_together_are_all_committed_and_equal_ones_counted(
         "event1": 4,
         "event2": 4,
     }
-    # Threads that wait together come in any order: only that two of the times are kept is sure.
-    for event in found:
-        came = {after(number) for number in range(int(event.data_id[-1]), AT_ONCE, 3)}
-        assert len(came & {event.first_received_at, event.last_received_at}) == 2
+    assert {each.data_id: (each.first_received_at, each.last_received_at) for each in found} == {
+        f"event{number}": (after(number), after(number + 9)) for number in range(3)
+    }
 
 
 def test_an_event_that_is_delivered_again_is_new_again(database: Database) -> None:
