@@ -79,7 +79,8 @@ def _statement(rows: int, is_sqlite: bool) -> str:
         INSERT INTO webhook_event ({", ".join(_COLUMNS)}) VALUES {", ".join([row] * rows)}
         ON CONFLICT (digest) DO UPDATE SET
             deliveries = webhook_event.deliveries + excluded.deliveries,
-            first_received_at = {least}(webhook_event.first_received_at, excluded.first_received_at),
+            first_received_at =
+                {least}(webhook_event.first_received_at, excluded.first_received_at),
             last_received_at =
                 {greatest}(webhook_event.last_received_at, excluded.last_received_at),
             next_attempt_at = excluded.next_attempt_at,
