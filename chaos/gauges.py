@@ -71,10 +71,11 @@ class Observer:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """One gauge in the second fifth and in the last fifth of a soak; the first one warms up."""
+    """One gauge in the second, fourth and last fifth of a soak; the first one warms up."""
 
     name: str
     early: float
+    before: float
     late: float
 
     @property
@@ -82,13 +83,20 @@ class Trend:
         """How many times as much it was at the end."""
         return self.late / self.early if self.early else 1.0 + self.late
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it still grows at the end, as what leaks does.
+
+        Of a steady growth a third falls between the last two fifths. A step has nothing there:
+        a child that replaces another one inherits the descriptors that its parent has by then.
+        """
+        return self.late - self.before > (self.late - self.early) / 6
+
 
 def trends(readings: list[Gauges]) -> list[Trend]:
     """How each gauge went, by medians."""
     fifth = max(1, len(readings) // 5)
-    early, late = readings[fifth : 2 * fifth] or readings[:1], readings[-fifth:]
-    names = sorted(set.intersection(*(set(each) for each in early + late)))
-    return [
-        Trend(name, median(each[name] for each in early), median(each[name] for each in late))
-        for name in names
-    ]
+    parts = [readings[fifth : 2 * fifth], readings[3 * fifth : 4 * fifth], readings[-fifth:]]
+    parts = [part or readings[-1:] for part in parts]
+    names = sorted(set.intersection(*(set(each) for part in parts for each in part)))
+    return [Trend(name, *(median(each[name] for each in part) for part in parts)) for name in names]

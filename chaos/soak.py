@@ -33,7 +33,7 @@ _SMALL = {"memory MiB": 10, "descriptors": 10, "ms": 200, "s": 5}
     "--database", type=click.Choice(["sqlite", "postgres"]), default="sqlite", show_default=True
 )
 @click.option(
-    "--meeting-every", default=3.0, show_default=True, help="Seconds from one meeting to the next."
+    "--meeting-every", default=0.5, show_default=True, help="Seconds from one meeting to the next."
 )
 @click.option("--folder", type=click.Path(path_type=Path), help="Keep everything in this folder.")
 def main(seconds: float, database: str, meeting_every: float, folder: Path | None) -> None:
@@ -66,7 +66,8 @@ def _soak(house: Installation, seconds: float, meeting_every: float) -> dict[str
     inventory = take_inventory(house.database.url, house.archive)
     found = trends(readings)
     for trend in found:
-        click.echo(f"{trend.name:32}{trend.early:10.1f}{trend.late:10.1f}   x {trend.ratio:.2f}")
+        told = f"{trend.early:10.1f}{trend.before:10.1f}{trend.late:10.1f}"
+        click.echo(f"{trend.name:32}{told}   x {trend.ratio:.2f}")
     incomplete = sorted(set(load.held) - inventory.complete)
     return {
         "meetings": len(load.held),
@@ -78,7 +79,10 @@ def _soak(house: Installation, seconds: float, meeting_every: float) -> dict[str
         "database_bytes_per_meeting": round(per_meeting),
         "starts": house.keeper.starts,
         "wrong": [*incomplete, *inventory.parts, *map(_growth, filter(_grows, found))],
-        "gauges": {each.name: [round(each.early, 1), round(each.late, 1)] for each in found},
+        "gauges": {
+            each.name: [round(value, 1) for value in (each.early, each.before, each.late)]
+            for each in found
+        },
     }
 
 
@@ -101,7 +105,8 @@ def _grows(trend: Trend) -> bool:
     if trend.name == "oldest due s":
         return trend.late > _STEADY_SECONDS
     allowed = next(size for ending, size in _SMALL.items() if trend.name.endswith(ending))
-    return trend.late > max(trend.early * _MOST_GROWTH, trend.early + allowed)
+    has_grown = trend.late > max(trend.early * _MOST_GROWTH, trend.early + allowed)
+    return has_grown and trend.goes_on
 
 
 def _growth(trend: Trend) -> str:
