@@ -16,7 +16,9 @@ from app.models.times import utc_now
 from app.webex.client import WebexClient
 from simulator import Settings as SimulatorSettings
 from simulator import Simulator
+from tests.e2e.commands import run_command
 from tests.processes import Spawned, eventually, free_port, spawn
+from tests.webex.tokens import FixedToken
 
 SECRET = "a-webhook-secret-for-houses"
 TIMELINE = {
@@ -31,6 +33,7 @@ TIMELINE = {
 }
 PACE = {
     "POLL_FIRST_SECONDS": "0.5",
+    "EXTRA_RESOURCES": "none",
     "POLL_MAX_SECONDS": "2",
     "POLL_GIVE_UP_HOURS": "0.05",
     "SETTLE_SECONDS": "1",
@@ -107,11 +110,9 @@ class House:
 
     def command(self, *words: str, code: int = 0) -> str:
         """Run a command of ours; what it printed."""
-        argv = [sys.executable, "-m", "app.cli", *words]
-        with spawn(argv, self.environment, cwd=self.folder) as run:
-            found = run.process.wait(60)
-            assert found == code, run.output()
-            return run.output()
+        found, said = run_command(words, self.environment, self.folder)
+        assert found == code, said
+        return said
 
     def status(self, meeting_id: str) -> dict[str, Any]:
         """What `status` says of a meeting."""
@@ -163,7 +164,7 @@ class House:
 
 def register_webhooks(api_url: str, *, token: str, address: str) -> None:
     """Register every wanted webhook at the simulator."""
-    client = WebexClient(api_url, token=lambda: token, gate=OpenGate(), clock=utc_now)
+    client = WebexClient(api_url, tokens=FixedToken(token), gate=OpenGate(), clock=utc_now)
     register(client, target_url=f"{address}/webhooks/webex", secret=SECRET)
 
 
