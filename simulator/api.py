@@ -6,7 +6,14 @@ from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from simulator import api_account, api_meetings, api_recordings, api_transcripts, api_webhooks
+from simulator import (
+    api_account,
+    api_extras,
+    api_meetings,
+    api_recordings,
+    api_transcripts,
+    api_webhooks,
+)
 from simulator.answers import (
     NOT_FOUND,
     UNAUTHORIZED,
@@ -40,6 +47,7 @@ def create_api(world: World, happenings: Happenings) -> Flask:
     app.register_error_handler(HTTPException, _http_error)
     routes = [
         *api_webhooks.ROUTES,
+        *api_extras.ROUTES,
         *api_meetings.ROUTES,
         *api_recordings.ROUTES,
         *api_transcripts.ROUTES,

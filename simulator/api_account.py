@@ -1,5 +1,7 @@
 """/v1/people/me, /v1/meetingPreferences/sites and the OAuth endpoints."""
 
+import base64
+import hashlib
 from urllib.parse import urlencode
 
 from flask import Response, redirect, request
@@ -8,7 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from simulator.answers import PLAIN_JSON, ApiError, Route, caller, caller_id, json_answer
 from simulator.ids import organization_id
 from simulator.settings import Identity
-from simulator.world import Grant, World
+from simulator.world import Consent, Grant, World
 
 _SCOPES = (
     "meeting:schedules_read meeting:schedules_write meeting:recordings_read "
@@ -41,13 +43,22 @@ def list_sites(world: World) -> Response:
 
 
 def authorize(world: World) -> AnyResponse:
-    """Consent at once, as a person who clicks on everything would."""
-    target = request.args.get("redirect_uri")
-    if request.args.get("client_id") != world.settings.client_id or not target:
+    """Consent at once, as a person who clicks on everything would; or refuse, where set so."""
+    asked = request.args
+    target = asked.get("redirect_uri")
+    if asked.get("client_id") != world.settings.client_id or not target:
         raise ApiError(400, "client_id or redirect_uri is wrong.")
-    answer = {"code": next(iter(world.settings.authorization_codes), "none")}
-    if "state" in request.args:
-        answer["state"] = request.args["state"]
+    if "code_challenge" in asked and asked.get("code_challenge_method") != "S256":
+        raise ApiError(400, "code_challenge_method must be S256.")
+    consenting = world.settings.consenting
+    if consenting is None:
+        answer = {"error": "access_denied", "error_description": "The user denied the request."}
+    else:
+        challenge = asked.get("code_challenge")
+        scopes = asked.get("scope", _SCOPES)
+        answer = {"code": world.tokens.issue_code(Consent(consenting, target, challenge, scopes))}
+    if "state" in asked:
+        answer["state"] = asked["state"]
     return redirect(f"{target}?{urlencode(answer)}")
 
 
@@ -57,10 +68,7 @@ def issue_token(world: World) -> Response:
     if client != (world.settings.client_id, world.settings.client_secret):
         raise ApiError(401, "The client id or the client secret is wrong.")
     if form.get("grant_type") == "authorization_code":
-        identity = world.settings.authorization_codes.get(form.get("code", ""))
-        if identity is None:
-            raise ApiError(400, "The authorization code is not valid.")
-        return _tokens(world, identity, world.tokens.issue_refresh(identity))
+        return _redeemed(world)
     if form.get("grant_type") == "refresh_token":
         return _refreshed(world, form.get("refresh_token", ""))
     raise ApiError(400, "grant_type must be authorization_code or refresh_token.")
@@ -74,6 +82,26 @@ ROUTES: list[Route] = [
 ]
 
 
+def _redeemed(world: World) -> Response:
+    """Give tokens for a code that a consent gave, once; for one of the settings, always."""
+    form = request.form
+    code = form.get("code", "")
+    identity, scopes = world.settings.authorization_codes.get(code), _SCOPES
+    if identity is None:
+        consent = world.tokens.codes.pop(code, None)
+        if consent is None or consent.redirect_uri != form.get("redirect_uri"):
+            raise ApiError(400, "The authorization code is not valid.")
+        if consent.challenge not in (None, _challenge_of(form.get("code_verifier", ""))):
+            raise ApiError(400, "The code_verifier does not fit the code_challenge.")
+        identity, scopes = consent.identity, consent.scopes
+    return _tokens(world, identity, world.tokens.issue_refresh(identity), scopes)
+
+
+def _challenge_of(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
 def _refreshed(world: World, token: str) -> Response:
     grant = world.tokens.refresher(token)
     if grant is None:
@@ -85,7 +113,9 @@ def _refreshed(world: World, token: str) -> Response:
     return _tokens(world, grant.identity, token)
 
 
-def _tokens(world: World, identity: Identity, refresh_token: str) -> Response:
+def _tokens(
+    world: World, identity: Identity, refresh_token: str, scopes: str = _SCOPES
+) -> Response:
     grant: Grant | None = world.tokens.refresher(refresh_token)
     left_seconds = 0
     if grant is not None and grant.expires_at is not None:
@@ -96,6 +126,6 @@ def _tokens(world: World, identity: Identity, refresh_token: str) -> Response:
         "refresh_token": refresh_token,
         "refresh_token_expires_in": left_seconds,
         "token_type": "Bearer",
-        "scope": _SCOPES,
+        "scope": scopes,
     }
     return json_answer(body, content_type=PLAIN_JSON)

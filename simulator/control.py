@@ -112,6 +112,7 @@ ROUTES: dict[str, Callable[..., dict[str, Any]]] = {
     "GET /deliveries": control_traffic.list_deliveries,
     "DELETE /deliveries": control_traffic.forget_deliveries,
     "POST /webhooks/release": control_traffic.release_webhooks,
+    "POST /webhooks/switch-off": control_traffic.switch_off_webhooks,
     "POST /events": control_traffic.send_event,
     "GET /settings": get_settings,
     "POST /settings": change_settings,

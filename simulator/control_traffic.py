@@ -54,6 +54,15 @@ def forget_deliveries(control: Control) -> dict[str, Any]:
     return {"forgotten": count}
 
 
+def switch_off_webhooks(control: Control) -> dict[str, Any]:
+    """Switch webhooks off, as Webex does after too many failures: those named, or all."""
+    ids = read_body().get("ids")
+    hooks = [each for each in control.world.webhooks.values() if ids is None or each.id in ids]
+    for hook in hooks:
+        hook.status = "inactive"
+    return {"switched_off": len(hooks)}
+
+
 def release_webhooks(control: Control) -> dict[str, Any]:
     released = control.courier.release()
     return {"released": released, "settled": control.settle()}

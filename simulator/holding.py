@@ -11,7 +11,7 @@ from simulator.clock import parsed
 from simulator.faults import Fault
 from simulator.ids import Mint, instance_id, people_id, scheduled_id
 from simulator.media_faults import with_names_resolved
-from simulator.model import Meeting, Participant, Recording, Transcript, after
+from simulator.model import Extras, Meeting, Participant, Recording, Transcript, after
 from simulator.settings import Timeline, named_timeline
 from simulator.world import World
 
@@ -59,6 +59,14 @@ class TranscriptOrder(_Order):
     webhook_delay_seconds: float | None = None
 
 
+class ExtrasOrder(_Order):
+    summary: bool = False
+    chats: int = Field(default=0, ge=0)
+    polls: int = Field(default=0, ge=0)
+    questions: int = Field(default=0, ge=0)
+    captions: bool = False
+
+
 class MeetingOrder(_Order):
     """The body of POST /_control/meetings; the README explains each field."""
 
@@ -77,6 +85,7 @@ class MeetingOrder(_Order):
     participant_count: int = Field(default=4, ge=1)
     recordings: list[RecordingOrder] = [RecordingOrder()]
     transcripts: list[TranscriptOrder] = [TranscriptOrder()]
+    extras: ExtrasOrder = ExtrasOrder()
     timeline: Timeline | None = None
     webhooks: bool = True
 
@@ -122,6 +131,7 @@ def hold_meeting(order: MeetingOrder, world: World) -> Meeting:
         timeline=order.timeline or world.settings.timeline,
         announces=order.webhooks,
         secrets=_meeting_secrets(world.mint),
+        extras=Extras(**order.extras.model_dump()),
     )
     meeting.participants = _participants(order, meeting, world.mint)
     world.add_meeting(meeting)

@@ -97,6 +97,17 @@ class Transcript:
         return self.ready_at is not None and self.ready_at <= now
 
 
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """How much else there is of a meeting; invitees and attendees follow from the people."""
+
+    summary: bool = False
+    chats: int = 0
+    polls: int = 0
+    questions: int = 0
+    captions: bool = False
+
+
 @dataclass(slots=True)
 class Meeting:
     id: str
@@ -115,6 +126,7 @@ class Meeting:
     timeline: Timeline
     announces: bool
     secrets: dict[str, str]
+    extras: Extras = Extras()
     participants: list[Participant] = field(default_factory=list)
     recordings: list[Recording] = field(default_factory=list)
     transcripts: list[Transcript] = field(default_factory=list)

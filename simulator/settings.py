@@ -19,6 +19,7 @@ class Timeline(BaseModel):
     participants_final: Seconds = 600
     recordings: Seconds = 119
     transcripts: Seconds = 240
+    extras: Seconds = 900
     recording_webhook: Seconds = 125
     transcript_webhook: Seconds = 245
 
@@ -30,6 +31,7 @@ INSTANT = Timeline(
     participants_final=0,
     recordings=0,
     transcripts=0,
+    extras=0,
     recording_webhook=0,
     transcript_webhook=0,
 )
@@ -41,7 +43,7 @@ class Identity(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     email: str
-    role: Literal["user", "admin"] = "user"
+    role: Literal["user", "admin", "compliance"] = "user"
 
 
 class Settings(BaseModel):
@@ -59,6 +61,7 @@ class Settings(BaseModel):
     strict_owner: bool = False
     client_id: str = "simulator-client"
     client_secret: str = "simulator-secret"  # noqa: S105 - the simulator's own, documented
+    consenting: Identity | None = Identity(email="host@example.com")
     authorization_codes: dict[str, Identity] = {
         "simulator-code": Identity(email="host@example.com")
     }

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from simulator.clock import milliseconds_text, seconds_text
+from simulator.extras import FLAGS
 from simulator.ids import ORGANIZATION_UUID
 from simulator.links import download_links
 from simulator.model import Meeting, Participant, Recording, Transcript
@@ -54,12 +55,9 @@ def instance_shape(meeting: Meeting, world: World, *, in_list: bool) -> Shape:
 def content_flags(meeting: Meeting, now: datetime) -> dict[str, bool]:
     """Return what an ended meeting has; a recording counts even after it was deleted."""
     return {
-        "hasChat": False,
         "hasRecording": any(item.is_ready(now) for item in meeting.recordings),
         "hasTranscription": any(item.is_ready(now) for item in meeting.transcripts),
-        "hasClosedCaption": False,
-        "hasPolls": False,
-        "hasQA": False,
+        **{name: has(meeting) for name, has in FLAGS.items()},
         "hasSlido": False,
     }
 

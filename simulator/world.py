@@ -20,6 +20,16 @@ class Grant:
     expires_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What somebody agreed to, until its code is redeemed."""
+
+    identity: Identity
+    redirect_uri: str
+    challenge: str | None
+    scopes: str
+
+
 class World:
     """Hold `lock` while touching anything here; `changed` is told whenever work may be due."""
 
@@ -80,6 +90,7 @@ class TokenBook:
     access: dict[str, Grant] = field(default_factory=dict)
     refresh: dict[str, Grant] = field(default_factory=dict)
     expired: set[str] = field(default_factory=set)
+    codes: dict[str, Consent] = field(default_factory=dict)
 
     def caller(self, token: str) -> Identity | None:
         """Return whose access token it is, or None if it is unknown or over."""
@@ -107,6 +118,11 @@ class TokenBook:
         token = self.world.mint.secret(32)
         self.refresh[token] = Grant(identity, self._refresh_end())
         return token
+
+    def issue_code(self, consent: Consent) -> str:
+        code = self.world.mint.secret(32)
+        self.codes[code] = consent
+        return code
 
     def add(self, token: str, identity: Identity) -> None:
         self.access[token] = Grant(identity, None)

@@ -124,4 +124,40 @@ def test_signing_in_leads_back_with_a_code_and_the_state(api: Api) -> None:
     assert response.status_code == 302
     target = urlparse(response.headers["Location"])
     assert target.path == "/callback"
-    assert parse_qs(target.query) == {"code": ["simulator-code"], "state": ["s1"]}
+    assert parse_qs(target.query)["state"] == ["s1"]
+
+
+CALLBACK = "http://127.0.0.1:9/callback"
+VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+# The pair of RFC 7636, appendix B.
+CHALLENGE = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+def consented(api: Api, **asked: str) -> dict[str, list[str]]:
+    """What the answer to a consent says."""
+    known = {"client_id": "simulator-client", "redirect_uri": CALLBACK}
+    response = api.call("GET", "/authorize", params=known | asked, allow_redirects=False)
+    assert response.status_code == 302, response.text
+    return parse_qs(urlparse(response.headers["Location"]).query)
+
+
+def test_a_code_is_good_once_and_for_whoever_has_the_verifier(api: Api) -> None:
+    asked = {"code_challenge": CHALLENGE, "code_challenge_method": "S256", "scope": "a b"}
+    form = CLIENT | {"grant_type": "authorization_code", "redirect_uri": CALLBACK}
+
+    def redeem(code: str, **more: str) -> Any:
+        return api.call("POST", "/access_token", data=form | {"code": code} | more)
+
+    assert redeem(consented(api, **asked)["code"][0]).status_code == 400
+    assert redeem(consented(api, **asked)["code"][0], code_verifier="x").status_code == 400
+    elsewhere = {"code_verifier": VERIFIER, "redirect_uri": "http://127.0.0.1:9/other"}
+    assert redeem(consented(api, **asked)["code"][0], **elsewhere).status_code == 400
+    code = consented(api, **asked)["code"][0]
+    assert redeem(code, code_verifier=VERIFIER).json()["scope"] == "a b"
+    assert redeem(code, code_verifier=VERIFIER).status_code == 400
+
+
+def test_somebody_can_refuse_to_consent(api: Api, control: ControlClient) -> None:
+    control.change_settings(consenting=None)
+
+    assert consented(api)["error"] == ["access_denied"]
