@@ -21,6 +21,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.errors import SettingsError
+from app.models.words import DOOR, EXTRA_RESOURCES, Resource
 
 _GIB = 1024**3
 
@@ -33,7 +34,13 @@ def _split(value: Any) -> Any:
     )
 
 
+def _resources(value: Any) -> Any:
+    # An empty value counts as none given, as for every other setting.
+    return () if value == "none" else _split(value)
+
+
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+Resources = Annotated[tuple[Resource, ...], NoDecode, BeforeValidator(_resources)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 # Ten years, so that no time reckoned with it is beyond what a calendar can say.
@@ -102,11 +109,13 @@ class Settings(BaseSettings):
     poll_first_seconds: Seconds = 60
     poll_max_seconds: Seconds = 3600
     poll_give_up_hours: Hours = 48
+    extra_resources: Resources = EXTRA_RESOURCES
     settle_seconds: Annotated[float, Field(ge=0, le=10 * 366 * 86400)] = 120
     lease_seconds: Seconds = 30
     sweep_seconds: Seconds = 2
     backfill_seconds: Seconds = 3600
     backfill_days: PositiveInt = 7
+    webhook_health_seconds: Seconds = 300
     rate_limit_per_minute: PositiveInt = 300
     transfer_concurrency: PositiveInt = 8
     transfer_per_host: PositiveInt = 4
@@ -169,6 +178,13 @@ class Settings(BaseSettings):
             check_allowed(host)
         return hosts
 
+    @field_validator("extra_resources")
+    @classmethod
+    def _extras_are_no_core(cls, extras: tuple[Resource, ...]) -> tuple[Resource, ...]:
+        if not {*extras} <= {*EXTRA_RESOURCES}:
+            raise ValueError(f"must be any of {', '.join(EXTRA_RESOURCES)}; the others always are")
+        return extras
+
     @field_validator("encryption_key")
     @classmethod
     def _keys_are_fernet_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -181,6 +197,11 @@ class Settings(BaseSettings):
             except ValueError:
                 raise ValueError("must be Fernet keys; `webex-ingest init` makes one") from None
         return keys
+
+    @property
+    def webhook_address(self) -> str | None:
+        """Where Webex posts to; None without a PUBLIC_URL."""
+        return str(self.public_url).rstrip("/") + DOOR if self.public_url else None
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:

@@ -12,10 +12,13 @@
     ├── LeaseLost              another worker has taken this work over
     ├── ArchiveUnavailable     the archive's disk refuses to be written or read
     ├── WorkerStopping         the worker was asked to stop; the work goes on elsewhere
+    ├── SignInRefused          a person did not sign in, or not here
+    ├── AccountUnknown         there is no account of this name
     ├── WebexError             Webex answered, but not with what was asked for
     │   ├── NotFound           404: not there yet, gone, or not ours to see
     │   ├── Gone               410
     │   ├── TokenRefused       401
+    │   ├── TokenRenewing      another worker is fetching the next access token right now
     │   ├── Forbidden          403
     │   ├── RateLimited        429, or our own budget is spent (retry_after_seconds)
     │   ├── WebexUnavailable   no answer, 5xx, 408, 423, 425
@@ -119,6 +122,18 @@ class WorkerStopping(IngestError):
     retryable = True
 
 
+class SignInRefused(IngestError):
+    """A person did not sign in, or not in answer to our question."""
+
+    code = "sign_in_refused"
+
+
+class AccountUnknown(IngestError):
+    """There is no account of this name."""
+
+    code = "account_unknown"
+
+
 class WebexError(IngestError):
     """Webex answered, but not with what was asked for.
 
@@ -149,6 +164,13 @@ class TokenRefused(WebexError):
     """401: the access token is missing, wrong or expired."""
 
     code = "token_refused"
+    retryable = True
+
+
+class TokenRenewing(WebexError):
+    """The access token is over, and another worker is fetching the next one right now."""
+
+    code = "token_renewing"
     retryable = True
 
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import requests
 
@@ -11,15 +12,19 @@ from app.archive.media import media_session
 from app.archive.places import Places
 from app.archive.store import Archive
 from app.config import Settings
+from app.db.engine import Database
 from app.db.intake import Intake
+from app.db.sealing import Sealer
 from app.dispatch.broker import Broker
 from app.dispatch.gate import SharedGate
 from app.errors import SettingsError
+from app.ingestion.accounts import Accounts
+from app.ingestion.tokens import Given, TokenKeeper
 from app.ingestion.workbench import Pace, Workbench
 from app.models.times import Clock, utc_now
 from app.models.words import Queue
 from app.opening import open_database
-from app.webex.client import WebexClient
+from app.webex.sign_in import App, renew
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ def build_runtime(
     bench = Workbench(
         database=database,
         intake=Intake(database),
-        webex=webex_client(settings, broker_url=broker_url, clock=clock),
+        accounts=make_accounts(settings, database, broker_url=broker_url, clock=clock),
         archive=Archive(settings.archive_dir.absolute(), settings.disk_reserve_bytes),
         sender=broker,
         clock=clock,
@@ -69,14 +74,47 @@ def build_runtime(
     return Runtime(settings, bench, broker)
 
 
-def webex_client(settings: Settings, *, broker_url: str, clock: Clock = utc_now) -> WebexClient:
-    """A client that asks as the account of the settings, within the shared budget."""
-    token = settings.webex_access_token
-    value = token.get_secret_value() if token else None
-    gate = SharedGate(
-        broker_url, token_name=value or "none", per_minute=settings.rate_limit_per_minute
+def make_accounts(
+    settings: Settings, database: Database, *, broker_url: str, clock: Clock = utc_now
+) -> Accounts:
+    """The accounts of the settings and of the database, each within its shared budget."""
+    api_url = str(settings.webex_api_url)
+    given = _given(settings)
+    sealer = Sealer([key.get_secret_value() for key in settings.encryption_key])
+    keeper = TokenKeeper(
+        database, sealer, renew=partial(renew, api_url, clock=clock), given=given, clock=clock
     )
-    return WebexClient(str(settings.webex_api_url), token=lambda: value, gate=gate, clock=clock)
+
+    def make_gate(name: str) -> SharedGate:
+        # Webex limits whoever a token belongs to; the token itself changes.
+        owner = name or (given.app.client_id if given.app else given.access_token) or "none"
+        return SharedGate(broker_url, token_name=owner, per_minute=settings.rate_limit_per_minute)
+
+    return Accounts(database, keeper, api_url=api_url, make_gate=make_gate, clock=clock)
+
+
+def oauth_app(settings: Settings) -> App:
+    """The Integration or Service App of the settings; raises SettingsError where there is none."""
+    if not settings.webex_client_id or settings.webex_client_secret is None:
+        raise SettingsError(
+            "WEBEX_CLIENT_ID and WEBEX_CLIENT_SECRET: must be set, to those of your Integration "
+            "at developer.webex.com"
+        )
+    return App(settings.webex_client_id, settings.webex_client_secret.get_secret_value())
+
+
+def _given(settings: Settings) -> Given:
+    access_token, refresh_token = settings.webex_access_token, settings.webex_refresh_token
+    if refresh_token is not None and not settings.encryption_key:
+        raise SettingsError(
+            "ENCRYPTION_KEY: must be set where WEBEX_REFRESH_TOKEN is: its tokens are stored; "
+            "`webex-ingest init` makes a key"
+        )
+    return Given(
+        access_token=access_token.get_secret_value() if access_token else None,
+        app=oauth_app(settings) if refresh_token else None,
+        refresh_token=refresh_token.get_secret_value() if refresh_token else None,
+    )
 
 
 def required_broker(settings: Settings) -> str:
@@ -97,6 +135,7 @@ def _pace(settings: Settings) -> Pace:
         settle_seconds=settings.settle_seconds,
         lease_seconds=settings.lease_seconds,
         sweep_seconds=settings.sweep_seconds,
+        extra_resources=settings.extra_resources,
     )
 
 

@@ -91,6 +91,7 @@ def _bench(database_url: str, broker_url: str, folder: Path) -> Workbench:
         database_url=database_url,
         celery_broker_url=broker_url,
         archive_dir=folder / "archive",
+        extra_resources=(),
     )
     bench = build_runtime(settings).bench
     migrate(bench.database)

@@ -10,6 +10,7 @@ LEASE_SECONDS = 3
 
 PACE = {
     "POLL_FIRST_SECONDS": "0.5",
+    "EXTRA_RESOURCES": "none",
     "POLL_MAX_SECONDS": "3",
     "POLL_GIVE_UP_HOURS": "1",
     "SETTLE_SECONDS": "1",

@@ -41,6 +41,8 @@ class Stage:
         self.folder = folder
         self.archive = settings.archive_dir
         self.now = MORNING
+        self.door = ""
+        """Where webhooks are posted to."""
         self.skew = timedelta()
         """How far the clock of our own host is ahead of the world's."""
         self.runtime: Runtime = build_runtime(settings, clock=lambda: self.now + self.skew)
@@ -194,13 +196,15 @@ def staged(
             "download_hosts": simulator.media_url,
             "rate_limit_per_minute": 100_000,
             "disk_reserve_bytes": 0,
+            "extra_resources": (),
         }
         stage = Stage(simulator, load_settings(**(told | settings)), folder)
         server = make_server("127.0.0.1", 0, create_app(stage.runtime), threaded=True)
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
-            register_all(stage, f"http://127.0.0.1:{server.port}/webhooks/webex")
+            stage.door = f"http://127.0.0.1:{server.port}/webhooks/webex"
+            register_all(stage, stage.door)
             yield stage
         finally:
             server.shutdown()
@@ -214,7 +218,9 @@ def register_all(stage: Stage, target_url: str) -> None:
     from app.webex.webhooks import WANTED, create
 
     for resource, event in WANTED:
-        create(stage.bench.webex, resource, event, target_url=target_url, secret=SECRET)
+        create(
+            stage.bench.accounts.client(""), resource, event, target_url=target_url, secret=SECRET
+        )
 
 
 def _text(moment: datetime) -> str:

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from app.config import Settings, load_settings
 from app.errors import SettingsError
+from app.models.words import EXTRA_RESOURCES
 
 DEFAULTS: dict[str, Any] = {
     "WEBEX_API_URL": "https://webexapis.com/v1",
@@ -31,6 +32,8 @@ DEFAULTS: dict[str, Any] = {
     "POLL_MAX_SECONDS": 3600,
     "POLL_GIVE_UP_HOURS": 48,
     "SETTLE_SECONDS": 120,
+    "EXTRA_RESOURCES": EXTRA_RESOURCES,
+    "WEBHOOK_HEALTH_SECONDS": 300,
     "LEASE_SECONDS": 30,
     "SWEEP_SECONDS": 2,
     "BACKFILL_SECONDS": 3600,

@@ -8,7 +8,7 @@ from typing import Any
 from celery import Celery, signals
 
 from app.db.schema import check_schema
-from app.dispatch.broker import SWEEP_TASK, broker_settings
+from app.dispatch.broker import ACCOUNTS_TASK, SWEEP_TASK, WEBHOOKS_TASK, broker_settings
 from app.errors import IngestError
 from app.logs import configure_logs
 from app.models.words import Queue
@@ -17,6 +17,8 @@ from workers.stopping import SharedFlag, end_after, ending
 from workers.tasks import register_tasks
 
 SWEEP_EXPIRES_SECONDS = 10
+ACCOUNTS_SECONDS = 60.0
+"""How often tokens that will soon be over are looked for."""
 LONGEST_STOP_SECONDS = 10
 """What works gives its lease back within a second or so; a pool may wait for a child for ever."""
 
@@ -33,15 +35,19 @@ def create_celery(build_runtime: Callable[[Callable[[], bool]], Runtime]) -> Cel
     app.conf.update(broker_settings(required_broker(settings)))
     app.conf.update(worker_settings())
     app.conf.beat_schedule = {
-        "sweep": {
-            "task": SWEEP_TASK,
-            "schedule": settings.sweep_seconds,
-            "options": {"queue": Queue.CONTROL, "expires": SWEEP_EXPIRES_SECONDS},
-        }
+        "sweep": _scheduled(SWEEP_TASK, settings.sweep_seconds, expires=SWEEP_EXPIRES_SECONDS),
+        "accounts": _scheduled(ACCOUNTS_TASK, ACCOUNTS_SECONDS),
+        "webhooks": _scheduled(WEBHOOKS_TASK, settings.webhook_health_seconds),
     }
     register_tasks(app, runtime)
     _connect_signals(runtime, stop)
     return app
+
+
+def _scheduled(task: str, seconds: float, *, expires: float | None = None) -> dict[str, Any]:
+    # What nobody took until the next one is due is worth nothing.
+    options = {"queue": Queue.CONTROL, "expires": expires or seconds}
+    return {"task": task, "schedule": seconds, "options": options}
 
 
 def worker_settings() -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from celery import Celery
 
-from app.dispatch.broker import RUN_TASK, SWEEP_TASK
+from app.dispatch.broker import ACCOUNTS_TASK, RUN_TASK, SWEEP_TASK, WEBHOOKS_TASK
+from app.ingestion.registration import Place, reactivate
 from app.ingestion.run import run_ingest
 from app.ingestion.sweep import WORK_QUEUES, nudge_due, sweep
 from app.runtime import Runtime
@@ -16,6 +17,17 @@ def register_tasks(app: Celery, runtime: Runtime) -> None:
     @app.task(name=SWEEP_TASK, time_limit=90)
     def sweep_once() -> None:
         sweep(bench)
+
+    @app.task(name=ACCOUNTS_TASK, time_limit=90)
+    def keep_accounts() -> None:
+        bench.accounts.look_after()
+
+    @app.task(name=WEBHOOKS_TASK, time_limit=90)
+    def keep_webhooks() -> None:
+        settings = runtime.settings
+        if settings.webhook_address is not None:
+            secret = next(iter(settings.webhook_secrets), None)
+            reactivate(bench.accounts, Place(settings.webhook_address, secret))
 
     @app.task(name=RUN_TASK)
     def run(ingest_id: int) -> None:

@@ -52,6 +52,17 @@ class Archive:
                 f"{self.reserve_bytes / 1024**3:.1f} GiB must stay free (DISK_RESERVE_BYTES)"
             )
 
+    def free_bytes(self) -> int | None:
+        """The free bytes of the disk that the archive is on or will be made on."""
+        for place in (self.root, *self.root.parents):
+            try:
+                return shutil.disk_usage(place).free
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return None
+        return None
+
     def make_folder(self, folder: str) -> None:
         """Make a meeting's folder, and let no power cut take it away any more.
 

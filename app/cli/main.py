@@ -17,6 +17,9 @@ _MODULES = {
     "retry": "app.cli.work",
     "replay": "app.cli.replay",
     "webhooks": "app.cli.webhooks",
+    "login": "app.cli.login",
+    "accounts": "app.cli.accounts",
+    "doctor": "app.cli.doctor",
 }
 
 

@@ -9,7 +9,13 @@ from app.config import load_settings
 from app.db.schema import check_schema
 from app.errors import NotFound
 from app.ingestion.status import meeting_status, overview
-from app.ingestion.wording import here_text, running_text, size_text, transfers_text
+from app.ingestion.wording import (
+    account_sentence,
+    here_text,
+    running_text,
+    size_text,
+    transfers_text,
+)
 from app.models.status import IngestStatus, MeetingStatus, Overview, PutAside
 from app.models.times import format_time, utc_now
 from app.models.words import State
@@ -60,6 +66,9 @@ def _print_overview(told: Overview) -> None:
     sweep = format_time(told.last_sweep_at) if told.last_sweep_at else "never"
     due = "nothing" if told.oldest_due_seconds is None else f"for {told.oldest_due_seconds:.0f} s"
     click.echo(f"Due       {due}; last sweep {sweep}")
+    for account in told.accounts:
+        if sentence := account_sentence(account, utc_now()):
+            click.echo(f"ACCOUNT   {account.name or '(settings)'}: {sentence}")
     for failure in told.failures:
         name = f"{failure.resource} {failure.resource_id}".rstrip()
         click.echo(f"FAILED    {failure.meeting_id} {name}: {failure.error} ({failure.error_code})")

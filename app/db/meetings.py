@@ -1,6 +1,6 @@
 """The rows of meetings: made once, filled in as Webex tells more, never moved."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,29 +13,33 @@ from app.models.tables import Ingest, Meeting
 from app.models.words import CORE_RESOURCES, State
 
 
-def ensure_meeting(session: Session, meeting_id: str, *, source: str, now: datetime) -> Meeting:
+def ensure_meeting(
+    session: Session, meeting_id: str, *, source: str, now: datetime, account: str = ""
+) -> Meeting:
     """The row of a meeting, made if there is none, locked as by lock_meeting."""
-    ensure_meetings(session, [meeting_id], source=source, now=now)
+    ensure_meetings(session, {meeting_id: account}, source=source, now=now)
     return lock_meetings(session, [meeting_id])[meeting_id]
 
 
 def ensure_meetings(
-    session: Session, meeting_ids: Collection[str], *, source: str, now: datetime
+    session: Session, accounts: Mapping[str, str], *, source: str, now: datetime
 ) -> None:
-    """Make the rows of meetings that have none."""
+    """Make the rows of meetings that have none; each is said to belong to an account."""
     known = session.scalars(
-        select(col(Meeting.meeting_id)).where(col(Meeting.meeting_id).in_(meeting_ids))
+        select(col(Meeting.meeting_id)).where(col(Meeting.meeting_id).in_(accounts))
     )
     new = {
         "source": source,
         "first_seen_at": now,
-        "account": "",
         "details_known": False,
         "revision": 1,
         "manifest_revision": 0,
     }
     # In one order for everybody: who makes the same meetings meanwhile is waited for.
-    rows = [{**new, "meeting_id": each} for each in sorted({*meeting_ids} - {*known})]
+    rows = [
+        {**new, "meeting_id": each, "account": accounts[each]}
+        for each in sorted({*accounts} - {*known})
+    ]
     if rows:
         insert = insert_into(session, Meeting)
         session.connection().execute(
@@ -119,6 +123,15 @@ def tell(session: Session, meeting: Meeting, **details: Any) -> None:
         .where(col(Meeting.id) == meeting.id)
         .values(**known, details_known=True, revision=Meeting.revision + 1)
     )
+
+
+def assign(session: Session, meeting_row_id: int, account: str) -> None:
+    """Give a meeting and all its work to another account."""
+    session.execute(
+        update(Meeting).where(col(Meeting.id) == meeting_row_id).values(account=account)
+    )
+    mine = col(Ingest.meeting_row_id) == meeting_row_id
+    session.execute(update(Ingest).where(mine).values(account=account))
 
 
 def fix_folder(session: Session, meeting: Meeting, folder: str) -> str:

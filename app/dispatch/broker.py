@@ -9,6 +9,8 @@ from kombu.exceptions import ChannelError, KombuError, OperationalError
 
 from app.models.words import Queue
 
+ACCOUNTS_TASK = "webex_ingest.accounts"
+WEBHOOKS_TASK = "webex_ingest.webhooks"
 SWEEP_TASK = "webex_ingest.sweep"
 RUN_TASK = "webex_ingest.run"
 

@@ -15,12 +15,12 @@ from app.db.meetings import (
     settle_completeness,
     touch,
 )
-from app.errors import NotFound
+from app.errors import Forbidden, NotFound, WebexError
 from app.ingestion.entry import want_meeting
 from app.ingestion.sweep import WORK_QUEUES, nudge_due
 from app.ingestion.workbench import Workbench
 from app.models.tables import Ingest, Meeting
-from app.models.webex import is_instance
+from app.models.webex import MeetingDetails, is_instance
 from app.models.words import Priority, State
 from app.webex import resources
 
@@ -36,9 +36,19 @@ def resolve_instances(bench: Workbench, meeting_id: str) -> list[str]:
         return [meeting_id]
     series, _, _ = meeting_id.partition("_")
     now = bench.clock()
+    listed: dict[str, MeetingDetails] = {}
+    default = bench.accounts.default()
+    for name, client in bench.accounts.in_turn(default):
+        try:
+            seen = resources.instances(client, series, since=now - _LOOK_BACK, now=now)
+        except WebexError:
+            if name == default:
+                raise
+            continue
+        listed |= {each.id: each for each in seen}
     found = [
         each.id
-        for each in resources.instances(bench.webex, series, since=now - _LOOK_BACK, now=now)
+        for each in listed.values()
         if series == meeting_id or each.scheduled_meeting_id == meeting_id
     ]
     if not found:
@@ -53,9 +63,11 @@ def request_meetings(bench: Workbench, meeting_ids: Sequence[str]) -> None:
     """
     now = bench.clock()
     for meeting_id in meeting_ids:
-        end = _end_of(bench, meeting_id)
+        account, end = _account_and_end_of(bench, meeting_id)
         with bench.database.transaction() as session:
-            meeting = ensure_meeting(session, meeting_id, source="command", now=now)
+            meeting = ensure_meeting(
+                session, meeting_id, source="command", now=now, account=account
+            )
             hint(session, meeting, end_at=end)
             session.refresh(meeting)
             want_meeting(session, meeting, pace=bench.pace, now=now)
@@ -64,12 +76,16 @@ def request_meetings(bench: Workbench, meeting_ids: Sequence[str]) -> None:
     _nudge(bench)
 
 
-def _end_of(bench: Workbench, meeting_id: str) -> datetime | None:
+def _account_and_end_of(bench: Workbench, meeting_id: str) -> tuple[str, datetime | None]:
+    """The account that can read a meeting, and when that ended; the first one if none can yet."""
+    default = bench.accounts.default()
     try:
-        details = resources.meeting(bench.webex, meeting_id)
-    except NotFound:
-        return None
-    return details.end if details.state == "ended" else None
+        name, details = bench.accounts.first_that_can(
+            default, lambda client: resources.meeting(client, meeting_id)
+        )
+    except (NotFound, Forbidden):
+        return default, None
+    return name, details.end if details.state == "ended" else None
 
 
 def retry(

@@ -37,7 +37,7 @@ class Urgency(IntEnum):
 Wishes = Mapping[tuple[str, str], Urgency]
 """What is wanted of a meeting, by resource and ``resource_id``."""
 
-WHOLE_MEETING: Wishes = {(resource, ""): Urgency.WANTED for resource in CORE_RESOURCES}
+_CORE: Wishes = {(resource, ""): Urgency.WANTED for resource in CORE_RESOURCES}
 
 _ENDED = {
     Urgency.WANTED: (State.ABSENT, State.FAILED),
@@ -46,12 +46,17 @@ _ENDED = {
 }
 
 
+def whole_meeting(pace: Pace) -> Wishes:
+    """All that is wanted of an ended meeting."""
+    return {**_CORE, **{(each, ""): Urgency.WANTED for each in pace.extra_resources}}
+
+
 def want_meeting(session: Session, meeting: Meeting, *, pace: Pace, now: datetime) -> None:
     """Make sure that all core resources of an ended meeting are on their way or stored.
 
     What is absent or failed is opened again; what is waiting, running or done stays so.
     """
-    want(session, [(meeting, WHOLE_MEETING)], pace=pace, now=now)
+    want(session, [(meeting, whole_meeting(pace))], pace=pace, now=now)
 
 
 def want(
@@ -72,7 +77,8 @@ def want(
             row = standing.get((meeting.id, *key))
             patience = _patience(meeting, urgency, pace, now)
             if row is None:
-                new = new_ingest(meeting, *key, due_at=now, patience_until=patience, now=now)
+                due_at = _first_due(meeting, key[0], pace, now)
+                new = new_ingest(meeting, *key, due_at=due_at, patience_until=patience, now=now)
                 missing.append(new)
                 opened.add(meeting.id)
             elif row.state in _ENDED[urgency]:
@@ -99,6 +105,13 @@ def _patience(meeting: Meeting, urgency: Urgency, pace: Pace, now: datetime) -> 
     if urgency is Urgency.WANTED:
         return patience
     return max(patience, now + min(pace.give_up, LATE_EVENT_PATIENCE))
+
+
+def _first_due(meeting: Meeting, resource: str, pace: Pace, now: datetime) -> datetime:
+    """When a resource is first asked for: the core ones at once."""
+    if resource in CORE_RESOURCES:
+        return now
+    return max(now, min(meeting.end_at or now, now) + timedelta(seconds=pace.extra_seconds))
 
 
 def _reopen(

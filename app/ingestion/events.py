@@ -21,6 +21,7 @@ def receive_event(
     raw: bytes,
     signature: str | None,
     *,
+    newer_signature: str | None = None,
     secrets: tuple[str, ...],
     unsigned_allowed: bool,
 ) -> Notification:
@@ -32,7 +33,9 @@ def receive_event(
     """
     if len(raw) > MOST_BODY_BYTES:
         raise BodyTooLarge(f"the body is larger than {MOST_BODY_BYTES // 1024} KiB")
-    if (secrets or not unsigned_allowed) and not is_signed(raw, signature, secrets):
+    if (secrets or not unsigned_allowed) and not is_signed(
+        raw, signature, secrets, newer=newer_signature
+    ):
         raise SignatureWrong("the delivery is not signed with a secret of ours")
     try:
         event, body = read_delivery(raw)

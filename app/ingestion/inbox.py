@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -79,9 +79,8 @@ def ask_about_events(bench: Workbench, unclear: Sequence[WebhookEvent]) -> None:
     """Ask Webex which meetings these events are about, for about a second; the rest comes later."""
     until = time.monotonic() + _SECONDS_OF_QUESTIONS
     for stored in unclear:
-        webex = bench.webex.accompanied_by(_Patience(bench).look)
         try:
-            read = _explained(stored, webex, bench.clock())
+            read = _explained(bench, stored)
         except WorkerStopping:
             return
         except WebexError as error:
@@ -152,11 +151,21 @@ def _fault(stored: WebhookEvent, error: Exception) -> Verdict:
     return _quarantined(stored, "fault", f"an error in webex-ingest itself: {kind}")
 
 
-def _explained(stored: WebhookEvent, webex: WebexClient, now: datetime) -> Told | Verdict:
+def _explained(bench: Workbench, stored: WebhookEvent) -> Told | Verdict:
+    """Ask all accounts, first the one whose webhook it was; raises the WebexError of that one."""
     event = Event.read(json.loads(stored.body))
+    look, now = _Patience(bench).look, bench.clock()
+    _, meeting_id = bench.accounts.first_that_can(
+        bench.accounts.owners()(event),
+        lambda client: _meeting_of(event, client.accompanied_by(look), now),
+    )
+    return _judged(stored, event, meeting_id)
+
+
+def _meeting_of(event: Event, webex: WebexClient, now: datetime) -> str | None:
     if event.resource == Resource.RECORDINGS:
-        return _judged(stored, event, resources.recording(webex, event.data.id).meeting_id)
-    return _judged(stored, event, _meeting_of_transcript(webex, event.data.id, now))
+        return resources.recording(webex, event.data.id).meeting_id
+    return _meeting_of_transcript(webex, event.data.id, now)
 
 
 def _meeting_of_transcript(webex: WebexClient, transcript_id: str, now: datetime) -> str:
@@ -176,9 +185,10 @@ def _settle(bench: Workbench, read: Sequence[Told | Verdict]) -> None:
     """
     if not read:
         return
+    owner_of = bench.accounts.owners()
     try:
         with bench.database.transaction() as session:
-            verdicts = _act(session, bench, read)
+            verdicts = _act(session, bench, read, owner_of)
     except (DatabaseUnavailable, MemoryError):
         raise
     except Exception as error:
@@ -204,12 +214,17 @@ def _is_everybodys(error: Exception) -> bool:
     return state is not None and state.startswith(_EVERYBODYS)
 
 
-def _act(session: Session, bench: Workbench, read: Sequence[Told | Verdict]) -> list[Verdict]:
+def _act(
+    session: Session,
+    bench: Workbench,
+    read: Sequence[Told | Verdict],
+    owner_of: Callable[[Event], str],
+) -> list[Verdict]:
     now = bench.clock()
     free = lock_new_events(session, [_stored(each) for each in read])
     mine = [each for each in read if _stored(each).id in free]
     told = [each for each in mine if isinstance(each, Told)]
-    tell_meetings(session, told, pace=bench.pace, now=now)
+    tell_meetings(session, told, owner_of=owner_of, pace=bench.pace, now=now)
     verdicts = [
         Verdict(each.stored, EventOutcome.PROCESSED) if isinstance(each, Told) else each
         for each in mine

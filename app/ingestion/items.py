@@ -59,7 +59,7 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
             for item in items_of(session, work.meeting_row_id, work.ingest.resource)
             if not (item.state == State.ABSENT and item.reason == Reason.NOT_AVAILABLE)
         ]
-    if not items and _listed_without(work, flag):
+    if not items and listed_without(work, flag):
         return Absent(none)
     if not items:
         return decide(NothingYet(), work.ingest, bench.pace, now)
@@ -71,7 +71,7 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
     return _when_settled(work, items)
 
 
-def _listed_without(work: Work, flag: Flag) -> bool:
+def listed_without(work: Work, flag: Flag) -> bool:
     """Whether Webex lists the meeting as one that has none, an hour after its end, twice looked."""
     meeting, now = work.meeting, work.bench.clock()
     if meeting.start_at is None or meeting.end_at is None or not work.ingest.looks:

@@ -2,29 +2,56 @@
 
 from datetime import timedelta
 
+import structlog
 from sqlmodel import col
 
-from app.db.ingests import wake
-from app.db.meetings import tell
+from app.db.ingests import heartbeat, wake
+from app.db.meetings import assign, lock_meeting, tell
+from app.ingestion.entry import want_meeting
 from app.ingestion.retry import NothingYet, decide
 from app.ingestion.storing import store_json
 from app.ingestion.workbench import Work
 from app.models.outcomes import Done, Outcome
-from app.models.tables import Ingest
+from app.models.tables import Ingest, Meeting
 from app.models.webex import MeetingDetails
 from app.models.words import Kind, Reason
 from app.webex import resources
 
+log = structlog.get_logger()
+
 
 def ingest_meeting(work: Work) -> Outcome:
     """Fetch and store the details; they appear about fifteen minutes after the end."""
-    details = resources.meeting(work.webex, work.meeting.meeting_id)
+    details = _details(work)
     _tell(work, details)
     if details.state != "ended":
         now = work.bench.clock()
         return decide(NothingYet(Reason.MEETING_IN_PROGRESS), work.ingest, work.bench.pace, now)
     store_json(work, Kind.MEETING, "meeting.json", details.raw)
     return Done()
+
+
+def _details(work: Work) -> MeetingDetails:
+    """Read the meeting as its account; where that cannot, the first one that can has it now."""
+    name, details = work.bench.accounts.first_that_can(
+        work.ingest.account,
+        lambda client: resources.meeting(client.accompanied_by(work.beat), work.meeting.meeting_id),
+    )
+    if name != work.ingest.account:
+        _hand_over(work, name)
+    return details
+
+
+def _hand_over(work: Work, account: str) -> None:
+    bench, now = work.bench, work.bench.clock()
+    with bench.database.transaction() as session:
+        lock_meeting(session, work.meeting_row_id)
+        heartbeat(session, work.lease, now=now)
+        assign(session, work.meeting_row_id, account)
+        # What the other account was refused is looked for again.
+        meeting = session.get_one(Meeting, work.meeting_row_id)
+        want_meeting(session, meeting, pace=bench.pace, now=now)
+    log.info("meeting.handed_over", account=account)
 
 
 def _tell(work: Work, details: MeetingDetails) -> None:

@@ -1,7 +1,7 @@
 """What events say about meetings: hints about them, and what is wanted of them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.db.meetings import ensure_meetings, hint_all, lock_meetings, touch
-from app.ingestion.entry import WHOLE_MEETING, Urgency, Wishes, want
+from app.ingestion.entry import Urgency, Wishes, want, whole_meeting
 from app.ingestion.workbench import Pace
 from app.models.tables import Meeting, WebhookEvent
 from app.models.webex import Event
@@ -26,7 +26,14 @@ class Told:
     meeting_id: str
 
 
-def tell_meetings(session: Session, told: Sequence[Told], *, pace: Pace, now: datetime) -> None:
+def tell_meetings(
+    session: Session,
+    told: Sequence[Told],
+    *,
+    owner_of: Callable[[Event], str],
+    pace: Pace,
+    now: datetime,
+) -> None:
     """Act on events, oldest first: meetings and their rows are made, woken or reopened.
 
     Several events about one meeting cost little more than one. The meetings are locked together
@@ -36,13 +43,18 @@ def tell_meetings(session: Session, told: Sequence[Told], *, pace: Pace, now: da
     for each in told:
         events[each.meeting_id].append(each.event)
     # That somebody came or went makes no meeting: it is fetched when it has ended.
-    made = {each.meeting_id for each in told if each.event.resource != Resource.PARTICIPANTS}
+    made = {
+        each.meeting_id: owner_of(each.event)
+        for each in told
+        if each.event.resource != Resource.PARTICIPANTS
+    }
     ensure_meetings(session, made, source="webhook", now=now)
     meetings = lock_meetings(session, events.keys())
     hinted = [each for each in meetings.values() if _hint(each, events[each.meeting_id])]
     hint_all(session, hinted)
     touch(session, *(each.id for each in hinted if each.id is not None))
-    wanted = [(each, _wishes(each, events[each.meeting_id])) for each in meetings.values()]
+    whole = whole_meeting(pace)
+    wanted = [(each, _wishes(each, events[each.meeting_id], whole)) for each in meetings.values()]
     want(session, wanted, pace=pace, now=now)
 
 
@@ -77,7 +89,7 @@ def _hints(meeting: Meeting, events: Sequence[Event]) -> dict[str, Any]:
     return hints
 
 
-def _wishes(meeting: Meeting, events: Sequence[Event]) -> Wishes:
+def _wishes(meeting: Meeting, events: Sequence[Event], whole: Wishes) -> Wishes:
     wishes: dict[tuple[str, str], Urgency] = {}
 
     def wish(urgency: Urgency, resource: str, resource_id: str = "") -> None:
@@ -92,8 +104,8 @@ def _wishes(meeting: Meeting, events: Sequence[Event]) -> Wishes:
             case Resource.MEETINGS, "started":
                 pass
             case resource, what:
-                for core, _ in WHOLE_MEETING:
-                    wish(Urgency.WANTED, core)
+                for each, _ in whole:
+                    wish(Urgency.WANTED, each)
                 if resource != Resource.MEETINGS:
                     wish(Urgency.CHANGED, resource)
                     changed = what == "updated"

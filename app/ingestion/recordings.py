@@ -50,7 +50,9 @@ def _belongs_elsewhere(work: Work, meeting_id: str) -> Outcome:
     """An event named the wrong meeting: the right one is told, this one has no such recording."""
     bench, now = work.bench, work.bench.clock()
     with bench.database.transaction() as session:
-        meeting = ensure_meeting(session, meeting_id, source="webhook", now=now)
+        meeting = ensure_meeting(
+            session, meeting_id, source="webhook", now=now, account=work.ingest.account
+        )
         want_meeting(session, meeting, pace=bench.pace, now=now)
         # Last, since whoever holds a meeting may be waiting for this very row.
         heartbeat(session, work.lease, now=now)

@@ -16,6 +16,7 @@ from app.errors import (
     NotFound,
     RateLimited,
     TokenRefused,
+    TokenRenewing,
     WorkerStopping,
 )
 from app.ingestion.workbench import Pace
@@ -29,6 +30,7 @@ MOST_LOST = 5
 _FEWEST_TRIES = 5
 _DISK_SECONDS = 60
 _HOST_SECONDS = 30
+_TOKEN_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,10 @@ def _pause(error: IngestError, pace: Pace, now: datetime) -> Wait | None:
         case TokenRefused():
             seconds = min(5 * pace.first_seconds, pace.max_seconds)
             return _paused(error, Reason.TOKEN_REFUSED, _in(seconds, now))
+        case TokenRenewing():
+            return Wait(
+                _in(_TOKEN_SECONDS * _jitter(1, 2), now), Reason.TOKEN_RENEWING, counts=False
+            )
     return None
 
 

@@ -10,6 +10,7 @@ from sqlmodel import col
 from app.db.ingests import end_attempt, lease, reopen, wake
 from app.db.meetings import lock_meeting, settle_completeness, touch
 from app.errors import ArchiveUnavailable, DatabaseUnavailable, DiskFull, IngestError, LeaseLost
+from app.ingestion.extras import EXTRAS, ingest_extra
 from app.ingestion.meetings import ingest_meeting
 from app.ingestion.participants import ingest_participants
 from app.ingestion.recordings import ingest_recording, ingest_recordings
@@ -28,6 +29,7 @@ _LISTS: dict[str, Callable[[Work], Outcome]] = {
     Resource.PARTICIPANTS: ingest_participants,
     Resource.RECORDINGS: ingest_recordings,
     Resource.TRANSCRIPTS: ingest_transcripts,
+    **dict.fromkeys(EXTRAS, ingest_extra),
 }
 _ITEMS: dict[str, Callable[[Work], Outcome]] = {
     Resource.RECORDINGS: ingest_recording,

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.db import figures
+from app.db.accounts import all_accounts
 from app.db.engine import Database
 from app.db.files import files_of, participants_of
 from app.db.meetings import find_meeting
@@ -18,6 +19,7 @@ from app.db.standing import ingests_of
 from app.db.ticks import last_tick
 from app.ingestion.wording import missing_sentences
 from app.models.status import (
+    AccountStatus,
     Failure,
     FileStatus,
     IngestStatus,
@@ -31,7 +33,7 @@ from app.models.status import (
     Transfers,
     seconds_left,
 )
-from app.models.tables import File, Ingest, Meeting, Participant
+from app.models.tables import Account, File, Ingest, Meeting, Participant
 from app.models.words import State
 
 _MOST_FAILURES = 20
@@ -59,11 +61,25 @@ def overview(database: Database, *, now: datetime, lease_seconds: float) -> Over
                 _failure(ingest, meeting)
                 for ingest, meeting in figures.failed_ingests(session, limit=_MOST_FAILURES)
             ],
+            accounts=[account_status(each) for each in all_accounts(session)],
             put_aside=[
                 PutAside.model_validate(event.model_dump())
                 for event in figures.events_put_aside(session, limit=_MOST_PUT_ASIDE)
             ],
         )
+
+
+def account_status(account: Account) -> AccountStatus:
+    """What people and programs are told of an account: none of its tokens."""
+    return AccountStatus(
+        name=account.name,
+        email=account.email,
+        renews=account.refresh_token is not None,
+        access_expires_at=account.access_expires_at,
+        refresh_expires_at=account.refresh_expires_at,
+        scopes=account.scopes,
+        error=account.error,
+    )
 
 
 def due_since(session: Session, *, now: datetime) -> datetime | None:

@@ -2,23 +2,23 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from app.models.status import IngestStatus, Transfers
+from app.models.status import AccountStatus, IngestStatus, Transfers
 from app.models.words import Reason, Resource, State
 
-_RESOURCES = {
+_RESOURCES: dict[str, tuple[str, str]] = {
     Resource.MEETINGS: ("meeting details", "meeting details"),
     Resource.PARTICIPANTS: ("participants", "participants"),
     Resource.RECORDINGS: ("recordings", "recording"),
     Resource.TRANSCRIPTS: ("transcripts", "transcript"),
-    "meetingInvitees": ("invitees", "invitees"),
-    "meetingSummaries": ("summaries", "summary"),
-    "postMeetingChats": ("chats", "chat"),
-    "polls": ("polls", "poll"),
-    "q_and_a": ("questions and answers", "questions and answers"),
-    "meetingClosedCaptions": ("closed captions", "closed captions"),
-    "attendees": ("attendees", "attendees"),
+    Resource.INVITEES: ("invitees", "invitees"),
+    Resource.SUMMARIES: ("summary", "summary"),
+    Resource.CHATS: ("chat", "chat"),
+    Resource.POLLS: ("polls", "poll"),
+    Resource.QUESTIONS: ("questions and answers", "questions and answers"),
+    Resource.CAPTIONS: ("closed captions", "closed captions"),
+    Resource.ATTENDEES: ("attendee report", "attendee report"),
 }
 
 _REASONS = {
@@ -43,8 +43,12 @@ _REASONS = {
     Reason.RATE_LIMITED: "Webex asks for a pause",
     Reason.RETRYING: "it went wrong and is tried again",
     Reason.TOKEN_REFUSED: "Webex refuses the access token",
+    Reason.TOKEN_RENEWING: "the access token is being renewed",
     Reason.SHUTDOWN: "interrupted by a restart, goes on by itself",
 }
+
+SIGN_IN_WARNING = timedelta(days=14)
+"""So long before a refresh token ends people are told: nobody but them can make a new one."""
 
 _ABOUT_ITEMS = {Reason.ITEMS_PENDING, "item_failed"}
 _MOST_SAID = 4
@@ -67,6 +71,23 @@ def look_time(moment: datetime, now: datetime) -> str:
         return "due now"
     same_day = moment.date() == now.date()
     return f"next look {moment:%H:%M}" if same_day else f"next look {moment:%Y-%m-%d %H:%M}"
+
+
+def account_sentence(account: AccountStatus, now: datetime) -> str:
+    """What is wrong with an account or soon will be, and what to do; empty if nothing is."""
+    name = f" {account.name}" if account.name else ""
+    again = f"sign in again with `webex-ingest login{name}`"
+    if account.error:
+        return account.error
+    lasts_until = account.refresh_expires_at if account.renews else account.access_expires_at
+    if lasts_until is None:
+        return ""
+    left = lasts_until - now
+    if left <= timedelta(0):
+        return f"the sign-in is over: {again}"
+    if account.renews and left < SIGN_IN_WARNING:
+        return f"the sign-in ends in {age_text(left.total_seconds())}: {again}"
+    return ""
 
 
 def size_text(size: int) -> str:

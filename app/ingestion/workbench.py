@@ -15,15 +15,15 @@ from app.db.engine import Database
 from app.db.ingests import Lease, heartbeat
 from app.db.intake import Intake
 from app.errors import WorkerStopping
+from app.ingestion.accounts import Accounts
 from app.models.tables import Ingest, Meeting
 from app.models.times import Clock
-from app.models.words import Queue
-from app.webex.client import WebexClient
+from app.models.words import Queue, Resource
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How patient the program is; all in seconds."""
+    """How patient the program is, in seconds, and what it looks for besides the core."""
 
     first_seconds: float
     max_seconds: float
@@ -31,6 +31,15 @@ class Pace:
     settle_seconds: float
     lease_seconds: float
     sweep_seconds: float
+    extra_resources: tuple[Resource, ...] = ()
+
+    @property
+    def extra_seconds(self) -> float:
+        """How long after a meeting's end its other resources are first asked for.
+
+        Webex says "within 15 minutes" of most of them, and nobody waits for one.
+        """
+        return 10 * self.first_seconds
 
     @property
     def give_up(self) -> timedelta:
@@ -54,7 +63,7 @@ class Workbench:
 
     database: Database
     intake: Intake
-    webex: WebexClient
+    accounts: Accounts
     archive: Archive
     sender: Sender
     clock: Clock
@@ -75,7 +84,7 @@ class Work:
         self.lease = lease
         self.ingest = ingest
         self.meeting = meeting
-        self.webex = bench.webex.accompanied_by(self.beat)
+        self.webex = bench.accounts.client(ingest.account).accompanied_by(self.beat)
         self._beaten_at = time.monotonic()
 
     @property

@@ -56,6 +56,22 @@ class PutAside(Told):
     last_received_at: Time
 
 
+class AccountStatus(Told):
+    """An account and how long its tokens last; ``name`` is empty for the one of the settings.
+
+    Times are None where Webex did not tell them; ``renews`` is false where nobody can fetch the
+    next access token. ``error`` says why the last one could not be fetched.
+    """
+
+    name: str
+    email: str | None
+    renews: bool
+    access_expires_at: Time | None
+    refresh_expires_at: Time | None
+    scopes: str | None
+    error: str | None
+
+
 class MeetingCounts(Told):
     """How many meetings are known; ``failed`` have a failure, whatever else they are."""
 
@@ -100,6 +116,7 @@ class Overview(Told):
     files: int
     bytes: int
     failures: list[Failure]
+    accounts: list[AccountStatus]
     put_aside: list[PutAside]
 
     @property

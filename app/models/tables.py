@@ -246,6 +246,34 @@ class Snippet(SQLModel, table=True):
     text: str = Field(sa_type=Text)
 
 
+class Account(SQLModel, table=True):
+    """A Webex account that we ask as, with its tokens, sealed with ENCRYPTION_KEY.
+
+    ``name`` is empty for the account of the settings. ``generation`` counts its pairs of tokens
+    and is the fence of whoever writes a new one; until ``renewing_until`` nobody else fetches
+    one. ``seed`` is the fingerprint of the WEBEX_REFRESH_TOKEN that the pair goes back to.
+    """
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    client_id: str | None = None
+    client_secret: str | None = Field(default=None, sa_type=Text)
+    access_token: str | None = Field(default=None, sa_type=Text)
+    refresh_token: str | None = Field(default=None, sa_type=Text)
+    seed: str | None = None
+    generation: int = 1
+    renew_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    access_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    refresh_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    renewing_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    scopes: str | None = Field(default=None, sa_type=Text)
+    person_id: str | None = None
+    email: str | None = None
+    error: str | None = Field(default=None, sa_type=Text)
+    added_at: datetime = Field(sa_type=UtcDateTime)
+    renewed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class Tick(SQLModel, table=True):
     """When something that should happen regularly last happened."""
 

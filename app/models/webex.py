@@ -22,6 +22,7 @@ from app.models.times import parse_time
 _MEETING_ID = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 
 Time = Annotated[datetime | None, BeforeValidator(parse_time)]
+Token = Annotated[str, StringConstraints(max_length=8192, pattern=r"^[!-~]+$")]
 Id = Annotated[str, StringConstraints(max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -135,6 +136,7 @@ class Event(WebexModel):
 
     resource: Id
     event: Id
+    created_by: Text = None
     data: EventData
 
 
@@ -153,6 +155,10 @@ class MeetingDetails(WebexModel):
     site_url: Text = None
     has_recording: Known = None
     has_transcription: Known = None
+    has_chat: Known = None
+    has_polls: Known = None
+    has_qa: Known = Field(default=None, validation_alias=AliasChoices("hasQA", "has_qa"))
+    has_closed_caption: Known = None
 
 
 class DownloadLinks(WebexModel):
@@ -236,6 +242,7 @@ class Webhook(WebexModel):
     status: Text = None
     owned_by: Text = None
     created: Time = None
+    secret: Text = Field(default=None, exclude=True, repr=False)
 
 
 class Person(WebexModel):
@@ -244,3 +251,13 @@ class Person(WebexModel):
     id: Id
     emails: list[str] = []
     display_name: Text = None
+
+
+class TokenAnswer(WebexModel):
+    """A pair of tokens, in OAuth's own spelling; lifetimes are seconds from now."""
+
+    access_token: Token
+    expires_in: Integer = None
+    refresh_token: Token | None = None
+    refresh_token_expires_in: Integer = None
+    scope: Text = None

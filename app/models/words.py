@@ -13,6 +13,13 @@ class Resource(StrEnum):
     PARTICIPANTS = "meetingParticipants"
     RECORDINGS = "recordings"
     TRANSCRIPTS = "meetingTranscripts"
+    INVITEES = "meetingInvitees"
+    SUMMARIES = "meetingSummaries"
+    CHATS = "postMeetingChats"
+    POLLS = "polls"
+    QUESTIONS = "q_and_a"
+    CAPTIONS = "meetingClosedCaptions"
+    ATTENDEES = "attendees"
 
 
 CORE_RESOURCES = (
@@ -22,6 +29,9 @@ CORE_RESOURCES = (
     Resource.TRANSCRIPTS,
 )
 """A meeting is complete when these are done or absent."""
+
+EXTRA_RESOURCES = tuple(each for each in Resource if each not in CORE_RESOURCES)
+"""What is added when it comes, and never holds a meeting back."""
 
 
 class State(StrEnum):
@@ -54,6 +64,15 @@ class Kind(StrEnum):
     VTT = "vtt"
     TXT = "txt"
     SNIPPETS = "snippets"
+    INVITEES = "invitees"
+    SUMMARY = "summary"
+    SUMMARY_TEXT = "summary_text"
+    CHATS = "chats"
+    POLLS = "polls"
+    POLL_RESULTS = "poll_results"
+    QANDA = "qanda"
+    CAPTIONS = "captions"
+    ATTENDEES = "attendees"
 
 
 class Queue(StrEnum):
@@ -93,6 +112,7 @@ class Reason(StrEnum):
     RATE_LIMITED = "rate_limited"
     RETRYING = "retrying"
     TOKEN_REFUSED = "token_refused"  # noqa: S105 -- a reason, not a token
+    TOKEN_RENEWING = "token_renewing"  # noqa: S105 -- a reason, not a token
     SHUTDOWN = "shutdown"
     HOST_BUSY = "host_busy"
     SIZE_DIFFERS = "size_differs"

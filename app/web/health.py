@@ -1,10 +1,8 @@
 """Whether the process lives, and whether an event could be stored now."""
 
-import shutil
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -59,7 +57,7 @@ def health_routes(runtime: Runtime) -> Blueprint:
         fresh_seconds=_FRESH_SECONDS,
     )
     disk = BoundedLook(
-        lambda: free_bytes(bench.archive.root), seconds=_DISK_SECONDS, fresh_seconds=_FRESH_SECONDS
+        bench.archive.free_bytes, seconds=_DISK_SECONDS, fresh_seconds=_FRESH_SECONDS
     )
 
     @routes.get("/livez")
@@ -104,18 +102,6 @@ def look_at_database(database: Database, clock: Clock) -> Standing:
         problem = _NO_WRITE
         log.warning("readyz.failed", error=str(error), seconds=time.monotonic() - started_at)
     return Standing(problem)
-
-
-def free_bytes(folder: Path) -> int | None:
-    """The free bytes of the disk that a folder is on or will be made on."""
-    for place in (folder, *folder.parents):
-        try:
-            return shutil.disk_usage(place).free
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return None
-    return None
 
 
 def late_sweep_seconds(sweep_seconds: float) -> float:

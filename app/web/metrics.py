@@ -10,11 +10,11 @@ from prometheus_client.registry import Collector
 from sqlalchemy.orm import Session
 
 from app.db import figures
+from app.db.accounts import all_accounts
 from app.db.ticks import last_tick
 from app.ingestion.status import due_since, seconds_since
 from app.models.words import CORE_RESOURCES, EventOutcome, Kind, State
 from app.runtime import Runtime
-from app.web.health import free_bytes
 
 _PREFIX = "webex_ingest_"
 _OUTCOMES = ("new", *EventOutcome)
@@ -52,7 +52,8 @@ class DatabaseCollector(Collector):
             yield from _of_events(session)
             yield from _of_files(session)
             yield from self._of_time(session)
-        free = free_bytes(self._bench.archive.root)
+            yield from self._of_tokens(session)
+        free = self._bench.archive.free_bytes()
         if free is not None:
             yield _gauge("archive_free_bytes", "Free bytes of the archive's disk.", free)
         reserve = self._bench.archive.reserve_bytes
@@ -77,6 +78,21 @@ class DatabaseCollector(Collector):
             "Bytes that are here of files that are not whole yet.",
             figures.unfinished_bytes(session),
         )
+
+    def _of_tokens(self, session: Session) -> Iterator[Metric]:
+        now = self._bench.clock()
+        left = _gauges("token_seconds_left", "How long a token lasts.", "account", "token")
+        renewed = _gauges("account_ok", "1 if the last access token could be had.", "account")
+        for account in all_accounts(session):
+            renewed.add_metric([account.name], 0 if account.error else 1)
+            for token, until in (
+                ("access", account.access_expires_at),
+                ("refresh", account.refresh_expires_at),
+            ):
+                if until is not None:
+                    left.add_metric([account.name, token], (until - now).total_seconds())
+        yield left
+        yield renewed
 
     def _of_time(self, session: Session) -> Iterator[Metric]:
         now = self._bench.clock()

@@ -117,6 +117,7 @@ def _register_filters(routes: Blueprint) -> None:
         "percent_of": wording.percent_text,
         "resource_name": wording.resource_name,
         "state_word": lambda state: _STATE_WORDS.get(state, str(state)),
+        "account_sentence": wording.account_sentence,
         "iso": format_time,
         "utc": lambda moment: f"{moment:%Y-%m-%d %H:%M}",
     }

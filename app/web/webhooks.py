@@ -33,6 +33,7 @@ def webhook_routes(runtime: Runtime, nudger: Nudger) -> Blueprint:
                 raw,
                 # Two of them come joined by a comma, which is no signature.
                 request.headers.get("X-Spark-Signature"),
+                newer_signature=request.headers.get("X-Webex-Signature"),
                 secrets=secrets,
                 unsigned_allowed=settings.allow_unsigned_webhooks,
             )

@@ -34,7 +34,10 @@ def raise_for_answer(response: requests.Response, now: datetime) -> None:
     told = {"status": status, "tracking_id": _plain(response.headers.get("trackingId", ""))}
     text = f"Webex answered {status}: {_message(response)}"
     if status == 401:
-        text += " The access token is wrong or has expired: set WEBEX_ACCESS_TOKEN and restart."
+        text += (
+            " The access token is wrong or has expired: set WEBEX_ACCESS_TOKEN and restart, "
+            "or sign in with `webex-ingest login`."
+        )
     if status == 429:
         seconds = retry_after_seconds(response.headers.get("Retry-After"), now)
         raise RateLimited(text, retry_after_seconds=seconds, **told)  # type: ignore[arg-type]

@@ -44,19 +44,27 @@ class Gate(Protocol):
         """Let nobody pass for so long, or as long as it thinks best; for how long it was."""
 
 
+class Tokens(Protocol):
+    """The access tokens of one account; raises TokenRefused or TokenRenewing."""
+
+    def current(self) -> str:
+        """The one that should be good."""
+
+    def instead_of(self, refused: str) -> str | None:
+        """Another one than this, which Webex has just refused; None where there is no other."""
+
+
 class WebexClient:
     """Asks the Webex API as one account; the token goes to ``api_url`` and nowhere else.
 
     Raises the WebexErrors of ``app.errors``. GETs that got no answer, or were told "later" (408,
     423, 425, 5xx), are tried three times within two seconds; every longer wait is the caller's
-    to write down.
+    to write down. After a 401 the token is renewed once, and the request repeated once.
     """
 
-    def __init__(
-        self, api_url: str, *, token: Callable[[], str | None], gate: Gate, clock: Clock
-    ) -> None:
+    def __init__(self, api_url: str, *, tokens: Tokens, gate: Gate, clock: Clock) -> None:
         self.api_url = api_url.rstrip("/")
-        self._token = token
+        self._tokens = tokens
         self._gate = gate
         self._clock = clock
         self._before_request: Callable[[], None] = lambda: None
@@ -139,8 +147,19 @@ class WebexClient:
         json: Mapping[str, Any] | None = None,
         accept: str = "application/json",
     ) -> requests.Response:
+        def ask(token: str) -> requests.Response:
+            return self._ask_once(method, url, token, params=params, json=json, accept=accept)
+
         def once() -> requests.Response:
-            return self._ask_once(method, url, params=params, json=json, accept=accept)
+            token = self._tokens.current()
+            try:
+                return ask(token)
+            except TokenRefused:
+                # A 401 says that nothing was done: it is safe to send the same again.
+                other = self._tokens.instead_of(token)
+                if other is None:
+                    raise
+                return ask(other)
 
         if method != "GET":
             return once()
@@ -150,6 +169,7 @@ class WebexClient:
         self,
         method: str,
         url: str,
+        token: str,
         *,
         params: Mapping[str, Any] | None,
         json: Mapping[str, Any] | None,
@@ -166,6 +186,7 @@ class WebexClient:
                     params=params,
                     json=json,
                     headers={"Accept": accept},
+                    auth=partial(_authorize, token),
                     timeout=_TIMEOUT_SECONDS,
                     allow_redirects=False,
                 )
@@ -206,21 +227,18 @@ class WebexClient:
         if session is None:
             session = requests.Session()
             session.headers["User-Agent"] = "webex-ingest"
-            session.auth = self._authorize
             self._sessions.session = session
         return session
 
-    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        token = self._token()
-        if not token:
-            raise TokenRefused("no access token is set: set WEBEX_ACCESS_TOKEN")
-        if not _TOKEN.fullmatch(token):
-            # requests would tell the token in its error.
-            raise TokenRefused(
-                "the access token has characters that no token has: set WEBEX_ACCESS_TOKEN again"
-            )
-        request.headers["Authorization"] = f"Bearer {token}"
-        return request
+
+def _authorize(token: str, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    if not _TOKEN.fullmatch(token):
+        # requests would tell the token in its error.
+        raise TokenRefused(
+            "the access token has characters that no token has: set WEBEX_ACCESS_TOKEN again"
+        )
+    request.headers["Authorization"] = f"Bearer {token}"
+    return request
 
 
 def _settle(answer: "Future[requests.Response]", ask: Callable[[], requests.Response]) -> None:

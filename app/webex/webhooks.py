@@ -1,5 +1,6 @@
 """The webhooks at Webex: listed, created, repaired, deleted."""
 
+from enum import StrEnum
 from urllib.parse import quote
 
 from app.models.webex import Webhook
@@ -20,28 +21,50 @@ WANTED = (
 )
 """One webhook per resource and event: Webex's ``all`` does not cover meetings."""
 
+NAME_PREFIX = "webex-ingest: "
+"""What the names of webhooks begin with that an installation of ours has made."""
+
+
+class Owner(StrEnum):
+    """Whose meetings a webhook tells of: its creator's, or those of the whole organization."""
+
+    CREATOR = "creator"
+    ORG = "org"
+
 
 def webhooks(client: WebexClient) -> list[Webhook]:
-    """All webhooks of the account."""
+    """All webhooks of the account, those that it made for its organization included."""
     return [Webhook.read(item) for item in client.pages("/webhooks", {})]
 
 
 def create(
-    client: WebexClient, resource: str, event: str, *, target_url: str, secret: str | None
+    client: WebexClient,
+    resource: str,
+    event: str,
+    *,
+    target_url: str,
+    secret: str | None,
+    owner: Owner = Owner.CREATOR,
 ) -> Webhook:
-    """Register one webhook."""
+    """Register one webhook; Webex refuses one for the organization to all but administrators."""
     body = {
-        "name": f"webex-ingest: {resource}.{event}",
+        "name": f"{NAME_PREFIX}{resource}.{event}",
         "targetUrl": target_url,
         "resource": resource,
         "event": event,
     }
+    if owner is Owner.ORG:
+        body["ownedBy"] = owner
     return Webhook.read(client.send("POST", "/webhooks", body | _signed(secret)))
 
 
-def repair(client: WebexClient, webhook: Webhook, *, secret: str | None) -> Webhook:
-    """Switch one webhook on again and give it our secret."""
-    body = {"name": webhook.name, "targetUrl": webhook.target_url, "status": "active"}
+def repair(
+    client: WebexClient, webhook: Webhook, *, target_url: str, secret: str | None
+) -> Webhook:
+    """Switch one webhook on, let it lead to us and give it our secret."""
+    body = {"name": webhook.name, "targetUrl": target_url, "status": "active"}
+    if webhook.owned_by == Owner.ORG:
+        body["ownedBy"] = Owner.ORG
     return Webhook.read(
         client.send("PUT", f"/webhooks/{quote(webhook.id, safe='')}", body | _signed(secret))
     )

@@ -9,7 +9,9 @@ from app.db.engine import Database
 from app.db.schema import _config
 from tests.db.rows import NOW, PATIENCE
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
+MADE_SINCE = {revision: {"account"} for revision in REVISIONS[:3]}
+"""The tables that a database of a revision does not have yet."""
 
 _ITEM = {"meeting_row_id": 1, "resource": "recordings", "resource_id": "r1"}
 ROWS: dict[str, dict[str, Any]] = {
@@ -93,6 +95,18 @@ ROWS: dict[str, dict[str, Any]] = {
         "error_code": "not_found",
         "error": "Webex does not know it",
         "processed_at": NOW,
+    },
+    "account": {
+        "id": 1,
+        "name": "sales",
+        "client_id": "c1",
+        "refresh_token": "sealed",
+        "generation": 3,
+        "renew_at": NOW,
+        "refresh_expires_at": PATIENCE,
+        "person_id": "p1",
+        "email": "host@example.com",
+        "added_at": NOW,
     },
     "tick": {"name": "sweep", "at": NOW},
 }

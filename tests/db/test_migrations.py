@@ -13,7 +13,7 @@ from app.db.engine import Database
 from app.db.place import prepare_file
 from app.db.schema import check_schema, migrate
 from app.models.tables import WebhookEvent
-from tests.db.revisions import REVISIONS, fill, to_revision
+from tests.db.revisions import MADE_SINCE, REVISIONS, fill, to_revision
 from tests.db.rows import read_ingest, set_ingest
 from tests.e2e.house import APPLICATION, house
 from tests.processes import spawn
@@ -33,12 +33,13 @@ def test_every_row_of_every_table_of_an_earlier_version_is_there_after_an_upgrad
     assert before == revision
     check_schema(database)
     tables = {table.name for table in SQLModel.metadata.sorted_tables}
-    assert set(filled) == tables
+    assert set(filled) == tables - MADE_SINCE.get(revision, set())
     with database.reading() as session:
         for mapper in SQLModel._sa_registry.mappers:
-            row = session.scalars(select(mapper.class_)).one()
-            put_in = filled[mapper.local_table.name]  # type: ignore[attr-defined]
-            assert {name: getattr(row, name) for name in put_in} == put_in
+            put_in = filled.get(mapper.local_table.name)  # type: ignore[attr-defined]
+            rows = list(session.scalars(select(mapper.class_)))
+            assert len(rows) == (put_in is not None)
+            assert {name: getattr(rows[0], name) for name in put_in or ()} == (put_in or {})
     set_ingest(database, 1, bytes_per_second=4_000_000_000)
     assert read_ingest(database, 1).bytes_per_second == 4_000_000_000
     database.dispose()
@@ -80,7 +81,7 @@ def test_going_back_by_one_revision_keeps_the_events(database: Database) -> None
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        ("0002", "this program needs 0003: run `webex-ingest migrate`"),
+        ("0002", "this program needs 0004: run `webex-ingest migrate`"),
         ("9999", "it was made by a newer webex-ingest; run that version"),
     ],
 )

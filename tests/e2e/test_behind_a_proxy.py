@@ -32,6 +32,7 @@ def test_every_process_works_through_a_proxy_with_a_private_authority(
                 "REQUESTS_CA_BUNDLE": str(bundle) if trusted else "",
             }
             if not trusted:
+                home.command("migrate")
                 assert "did not answer (SSLError)" in home.command("webhooks", "list", code=1)
                 return
             with home.serving():

@@ -65,7 +65,8 @@ def test_a_thousand_copies_at_once_make_one_event_and_one_piece_of_work(
     assert {answer.status for answer in answers} == {204}
     url = database.url.render_as_string(hide_password=False)
     told = {"database_url": url, "celery_broker_url": "redis://127.0.0.1:1/0"}
-    bench = build_runtime(load_settings(**told, archive_dir=tmp_path)).bench
+    settings = load_settings(**told, archive_dir=tmp_path, extra_resources=())
+    bench = build_runtime(settings).bench
     sweep(bench)
     with database.reading() as session:
         (event,) = session.scalars(

@@ -28,6 +28,7 @@ def make_bench(folder: Path, database_url: str, **settings: Any) -> Workbench:
         "celery_broker_url": f"redis://127.0.0.1:{free_port()}/0",
         "archive_dir": folder / "archive",
         "disk_reserve_bytes": 0,
+        "extra_resources": (),
     }
     return build_runtime(load_settings(**(told | settings)), clock=lambda: NOW).bench
 

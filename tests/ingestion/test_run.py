@@ -119,7 +119,7 @@ def test_a_recording_that_changed_is_stored_beside_the_first(stage: Stage) -> No
     meeting_id = hold(stage, recordings=1, transcripts=0)
     stage.live_until_complete(meeting_id)
     changed = recording_id(stage, until_listed(stage, meeting_id))
-    answer = stage.bench.webex.get(f"/recordings/{changed}")
+    answer = stage.bench.accounts.client("").get(f"/recordings/{changed}")
     answer["sizeBytes"] = int(answer["sizeBytes"]) + 1
     stage.control.add_fault(
         origin="api", path_regex=f"/recordings/{changed}$", body=answer, times=None

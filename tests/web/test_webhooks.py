@@ -20,6 +20,7 @@ from app.errors import SettingsError
 from app.models.tables import WebhookEvent
 from app.runtime import build_runtime
 from app.web.application import create_app
+from app.webex.signature import sign_newly
 
 OLD, NEW = "the-old-secret", "the-new-secret"
 DOOR = "/webhooks/webex"
@@ -125,6 +126,18 @@ def test_a_wrong_signature_is_refused(
 
     assert answer.status_code == 401
     assert stored(database) == []
+
+
+def test_a_delivery_with_the_newer_signature_alone_is_stored(
+    door: FlaskClient, database: Database
+) -> None:
+    body = encoded(EVENT)
+    signature = sign_newly(body, NEW)
+
+    answer = door.post(DOOR, data=body, headers={"X-Webex-Signature": signature})
+
+    assert answer.status_code == 204
+    assert len(stored(database)) == 1
 
 
 def test_a_repeated_signature_header_is_refused(door: FlaskClient, database: Database) -> None:

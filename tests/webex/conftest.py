@@ -8,6 +8,7 @@ import pytest
 from app.dispatch.gate import SharedGate
 from app.webex.client import WebexClient
 from simulator import Simulator
+from tests.webex.tokens import FixedToken
 
 TOKEN = "simulator-token"
 NOW_TEXT = "2026-03-02T09:00:00Z"
@@ -33,12 +34,18 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest.fixture
+def open_gate() -> SharedGate:
+    """A real gate that is never the reason."""
+    return SharedGate("memory", token_name="a test", per_minute=100_000)
+
+
+@pytest.fixture
 def make_client() -> MakeClient:
     """Make a client with a real gate of its own."""
 
     def make(api_url: str, token: str | None = TOKEN, *, per_minute: int = 100_000) -> WebexClient:
         gate = SharedGate("memory", token_name="a test", per_minute=per_minute)
-        return WebexClient(api_url, token=lambda: token, gate=gate, clock=lambda: NOW)
+        return WebexClient(api_url, tokens=FixedToken(token), gate=gate, clock=lambda: NOW)
 
     return make
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.dispatch.gate import SharedGate
 from app.errors import (
     AnswerUnreadable,
     IngestError,
@@ -19,7 +20,7 @@ from app.errors import (
 from app.webex.client import WebexClient
 from simulator import Simulator
 from tests.processes import free_port
-from tests.webex.conftest import TOKEN, MakeClient
+from tests.webex.conftest import NOW, TOKEN, MakeClient
 from tests.webex.host import Answer, Host
 from tests.webex.tls import Authority, ConnectProxy
 
@@ -152,6 +153,48 @@ def test_a_clear_refusal_is_not_tried_again(make_client: MakeClient, status: int
             make_client(host.url).get("/x")
 
         assert len(host.requests) == 1
+
+
+class Renewable:
+    """Tokens of which the first is refused; ``refused`` are those that were said to be."""
+
+    def __init__(self, *others: str | None) -> None:
+        self.others = list(others)
+        self.refused: list[str] = []
+
+    def current(self) -> str:
+        return "first"
+
+    def instead_of(self, refused: str) -> str | None:
+        self.refused.append(refused)
+        return self.others.pop(0)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_refused_token_is_renewed_once_and_the_request_repeated_once(
+    open_gate: SharedGate, method: str
+) -> None:
+    tokens = Renewable("second")
+    with Host(Answer(401), Answer(body=b'{"id": "a"}')) as host:
+        client = WebexClient(host.url, tokens=tokens, gate=open_gate, clock=lambda: NOW)
+        found = client.get("/x") if method == "GET" else client.send(method, "/x", {})
+
+    assert found == {"id": "a"}
+    sent = [each.headers["authorization"] for each in host.requests]
+    assert (sent, tokens.refused) == (["Bearer first", "Bearer second"], ["first"])
+
+
+@pytest.mark.parametrize("other", ["second", None])
+def test_a_token_that_is_refused_again_ends_the_question(
+    open_gate: SharedGate, other: str | None
+) -> None:
+    tokens = Renewable(other)
+    with Host(Answer(401)) as host:
+        client = WebexClient(host.url, tokens=tokens, gate=open_gate, clock=lambda: NOW)
+        with pytest.raises(TokenRefused):
+            client.get("/x")
+
+    assert len(host.requests) == (1 if other is None else 2)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

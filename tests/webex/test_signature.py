@@ -50,6 +50,44 @@ def test_what_is_not_the_signature_is_refused(signature: str | None) -> None:
     assert not is_signed(BODY, signature, [SECRET])
 
 
+NEWER = (
+    "SHA-256=adb7aff265a9c9f314b1054fcce5f8447cd0d5893bcbc509a8813ccec2873d2b,"
+    "SHA-512=e141eb02fea5ce39bc9235839a8409cb4c14e8412e2f2ccff7b546d5e38e308e"
+    "f437f393545f36bc86b9a35262ac6cd9a7432bd62939eb1553c1eb53d97177bc"
+)
+
+
+@pytest.mark.parametrize("header", [NEWER, NEWER.lower(), NEWER.upper()])
+@pytest.mark.parametrize("signature", [None, "0" * 40])
+def test_the_newer_signature_is_as_good(header: str, signature: str | None) -> None:
+    assert is_signed(BODY, signature, ["other", SECRET], newer=header)
+    assert not is_signed(BODY + b" ", signature, [SECRET], newer=header)
+    assert not is_signed(BODY, signature, ["other"], newer=header)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        SIGNATURE,
+        f"sha1={SIGNATURE}",
+        NEWER.partition(",")[0],
+        NEWER.partition(",")[2],
+        ",".join(reversed(NEWER.split(","))),
+        NEWER.replace(",", ", "),
+        f"{NEWER},{NEWER}",
+        NEWER + "\n",
+        NEWER[:-1],
+        NEWER.replace("SHA-256=adb7", "SHA-256=0db7"),
+        NEWER.replace("77bc", "77bd"),
+        NEWER.replace("SHA", "\u017fHA"),
+        NEWER.replace("SHA-256=", "sha256="),
+    ],
+)
+def test_no_other_form_of_the_newer_signature_is_believed(header: str) -> None:
+    assert not is_signed(BODY, None, [SECRET], newer=header)
+
+
 def test_one_changed_byte_is_refused() -> None:
     assert not is_signed(BODY + b" ", SIGNATURE, [SECRET])
 

@@ -1,0 +1,182 @@
+"""``accounts``: the Webex accounts that are asked, side by side."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import click
+
+from app.cli.output import json_option, print_json, print_table
+from app.cli.tools import command_runtime
+from app.errors import SettingsError, TokenRefused
+from app.ingestion.tokens import OF_SETTINGS
+from app.ingestion.wording import account_sentence
+from app.models.times import format_time, utc_now
+from app.runtime import Runtime, oauth_app
+from app.webex.sign_in import App, TokenPair, renew
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def account_argument(*, default: str | None = None) -> Callable[[Any], Any]:
+    """The argument NAME of a command."""
+    return click.argument(
+        "name",
+        required=default is None,
+        default=default,
+        callback=lambda _context, _parameter, name: _checked(name, default),
+    )
+
+
+def account_text(name: str) -> str:
+    """What people call an account."""
+    return name or "(settings)"
+
+
+def check_key(runtime: Runtime) -> None:
+    """Raise SettingsError before anybody does something whose result could not be kept."""
+    if not runtime.settings.encryption_key:
+        raise SettingsError(
+            "ENCRYPTION_KEY: must be set, since tokens are stored encrypted; "
+            "`webex-ingest init` makes one"
+        )
+
+
+@click.group()
+def accounts() -> None:
+    """Add, list and remove the Webex accounts that are asked."""
+
+
+@accounts.command()
+@account_argument()
+@click.option(
+    "--access-token-file",
+    metavar="FILE",
+    type=click.File(),
+    help="An access token that nobody renews, such as a bot's; - reads standard input.",
+)
+@click.option(
+    "--refresh-token-file",
+    metavar="FILE",
+    type=click.File(),
+    help="The refresh token of a Service App or Integration; - reads standard input.",
+)
+@click.option(
+    "--client-id", metavar="ID", help="Whose refresh token it is; default: WEBEX_CLIENT_ID."
+)
+@click.option(
+    "--client-secret-file",
+    metavar="FILE",
+    type=click.File(),
+    help="Its secret; default: WEBEX_CLIENT_SECRET.",
+)
+@json_option
+def add(
+    name: str,
+    access_token_file: TextIO | None,
+    refresh_token_file: TextIO | None,
+    client_id: str | None,
+    client_secret_file: TextIO | None,
+    as_json: bool,
+) -> None:
+    """Add an account, or give it other tokens; `webex-ingest login NAME` does it in a browser.
+
+    Tokens are read from files, since what is typed behind a command can be seen by others.
+    """
+    if (access_token_file is None) == (refresh_token_file is None):
+        raise click.UsageError(
+            "say either --access-token-file or --refresh-token-file, "
+            f"or sign in with `webex-ingest login {name}`"
+        )
+    runtime = command_runtime()
+    check_key(runtime)
+    app: App | None = None
+    if access_token_file is not None:
+        pair = TokenPair(_word(access_token_file), None, None, None, None)
+    else:
+        assert refresh_token_file is not None
+        app = _app(runtime, client_id, client_secret_file)
+        given = _word(refresh_token_file)
+        pair = _first_pair(runtime, app, given)
+    email = runtime.bench.accounts.add(name, pair, app)
+    if as_json:
+        print_json({"account": name, "email": email, "renews": pair.refresh_token is not None})
+    else:
+        click.echo(f"Account {name} is {email or 'somebody whose name Webex does not tell'}.")
+
+
+@accounts.command("list")
+@json_option
+def list_accounts(as_json: bool) -> None:
+    """List the accounts, and how long their tokens last."""
+    bench = command_runtime().bench
+    standings = bench.accounts.standings()
+    if as_json:
+        print_json([each.model_dump(mode="json") for each in standings])
+        return
+    if not standings:
+        click.echo(
+            "There are no accounts yet: set WEBEX_ACCESS_TOKEN, or run `webex-ingest login`."
+        )
+        return
+    rows = [
+        (
+            account_text(each.name),
+            each.email or "?",
+            format_time(each.access_expires_at) if each.access_expires_at else "?",
+            format_time(each.refresh_expires_at) if each.refresh_expires_at else "-",
+            account_sentence(each, utc_now()) or "fine",
+        )
+        for each in standings
+    ]
+    print_table(("ACCOUNT", "WHO", "TOKEN UNTIL", "SIGN-IN UNTIL", "STATE"), rows)
+
+
+@accounts.command()
+@account_argument(default=OF_SETTINGS)
+@json_option
+def remove(name: str, as_json: bool) -> None:
+    """Forget an account and its tokens; what it has brought stays."""
+    waiting = command_runtime().bench.accounts.remove(name)
+    if as_json:
+        print_json({"account": name, "waiting": waiting})
+        return
+    click.echo(f"Account {account_text(name)} is forgotten.")
+    if waiting:
+        click.echo(
+            f"{waiting} resource(s) of its meetings are not stored yet and wait until an account "
+            "of this name is there again."
+        )
+
+
+def _checked(name: str, default: str | None) -> str:
+    if name != default and not _NAME.fullmatch(name):
+        raise click.BadParameter("must be up to 64 letters, digits, dots, dashes and underscores")
+    return name
+
+
+def _word(file: TextIO) -> str:
+    word = file.read().strip()
+    if not re.fullmatch(r"[!-~]{1,8192}", word):
+        raise click.UsageError(f"{file.name} does not hold one token, and nothing else")
+    return word
+
+
+def _app(runtime: Runtime, client_id: str | None, secret_file: TextIO | None) -> App:
+    if client_id is None and secret_file is None:
+        return oauth_app(runtime.settings)
+    if client_id is None or secret_file is None:
+        raise click.UsageError("--client-id and --client-secret-file belong together")
+    return App(client_id, _word(secret_file))
+
+
+def _first_pair(runtime: Runtime, app: App, refresh_token: str) -> TokenPair:
+    try:
+        pair = renew(str(runtime.settings.webex_api_url), app, refresh_token, clock=utc_now)
+    except TokenRefused as error:
+        raise TokenRefused(
+            f"Webex refuses the refresh token ({error.status}): see that it is this app's, "
+            "and that it is not over"
+        ) from None
+    # Webex may leave out what stays the same.
+    return pair if pair.refresh_token else pair.with_refresh_token(refresh_token)

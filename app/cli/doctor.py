@@ -1,0 +1,189 @@
+"""``doctor``: one line for each thing that must be right, and how to mend it."""
+
+from collections.abc import Callable, Iterator
+
+import click
+from pydantic import BaseModel
+
+from app.cli.accounts import account_text
+from app.cli.output import json_option, print_json
+from app.cli.tools import command_runtime
+from app.db.ticks import last_tick
+from app.errors import DatabaseUnavailable, WebexError
+from app.ingestion.registration import MENDED, Place, examine
+from app.ingestion.status import seconds_since
+from app.ingestion.tokens import OF_SETTINGS
+from app.ingestion.wording import account_sentence, age_text, size_text
+from app.models.status import AccountStatus
+from app.models.times import utc_now
+from app.models.words import Queue
+from app.runtime import Runtime
+from app.webex import resources
+from app.webex.webhooks import WANTED, webhooks
+
+_LATE_SECONDS = 60
+
+
+class Check(BaseModel):
+    """One thing that was looked at; ``mend`` is empty where it is ``OK``."""
+
+    name: str
+    verdict: str
+    found: str
+    mend: str = ""
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Look at everything that must be right: one line each, and how to mend it.
+
+    Exits with 1 when something has to be mended.
+    """
+    runtime = command_runtime()
+    checks = [check for look in _LOOKS for check in look(runtime)]
+    if as_json:
+        print_json([each.model_dump() for each in checks])
+    else:
+        for each in checks:
+            click.echo(f"{each.verdict:5} {each.name}: {each.found}")
+            if each.mend:
+                click.echo(f"      {each.mend}")
+    if any(each.verdict == "FAIL" for each in checks):
+        raise SystemExit(1)
+
+
+def _database(runtime: Runtime) -> Iterator[Check]:
+    kind = "SQLite" if runtime.bench.database.is_sqlite else "Postgres"
+    # That it answers and is of this version was looked at when the command began.
+    yield Check(name="database", verdict="OK", found=f"{kind}, with the newest schema")
+
+
+def _archive(runtime: Runtime) -> Iterator[Check]:
+    archive = runtime.bench.archive
+    free = archive.free_bytes()
+    if free is None:
+        yield Check(
+            name="archive",
+            verdict="FAIL",
+            found=f"{archive.root} cannot be looked at",
+            mend="See that ARCHIVE_DIR is a folder that this user may write to.",
+        )
+    elif free <= archive.reserve_bytes:
+        yield Check(
+            name="archive",
+            verdict="FAIL",
+            found=f"{size_text(free)} free, {size_text(archive.reserve_bytes)} must stay free",
+            mend="Make room on the disk of ARCHIVE_DIR, or lower DISK_RESERVE_BYTES.",
+        )
+    else:
+        yield Check(name="archive", verdict="OK", found=f"{size_text(free)} free")
+
+
+def _broker(runtime: Runtime) -> Iterator[Check]:
+    if runtime.settings.celery_broker_url is None:
+        yield Check(name="broker", verdict="OK", found="the one that `webex-ingest serve` starts")
+    elif runtime.broker.depth(Queue.CONTROL) is None:
+        yield Check(
+            name="broker",
+            verdict="FAIL",
+            found="does not answer",
+            mend="Start it, or set CELERY_BROKER_URL to where it is.",
+        )
+    else:
+        yield Check(name="broker", verdict="OK", found="answers")
+
+
+def _sweep(runtime: Runtime) -> Iterator[Check]:
+    mend = "Start `webex-ingest serve`, or a worker and beat of your own."
+    try:
+        with runtime.bench.database.reading() as session:
+            at = last_tick(session, "sweep")
+    except DatabaseUnavailable as error:
+        yield Check(name="workers", verdict="FAIL", found=str(error), mend=mend)
+        return
+    if at is None:
+        yield Check(name="workers", verdict="FAIL", found="none has worked yet", mend=mend)
+        return
+    age = seconds_since(at, utc_now())
+    found = f"last looked for work {age_text(age)} ago"
+    if age > max(_LATE_SECONDS, 10 * runtime.settings.sweep_seconds):
+        yield Check(name="workers", verdict="FAIL", found=found, mend=mend)
+    else:
+        yield Check(name="workers", verdict="OK", found=found)
+
+
+def _accounts(runtime: Runtime) -> Iterator[Check]:
+    standings = runtime.bench.accounts.standings()
+    if not standings:
+        yield Check(
+            name="account",
+            verdict="FAIL",
+            found="there is none",
+            mend="Set WEBEX_ACCESS_TOKEN, or run `webex-ingest login`.",
+        )
+    for standing in standings:
+        yield _account(runtime, standing)
+
+
+def _account(runtime: Runtime, standing: AccountStatus) -> Check:
+    name = f"account {account_text(standing.name)}"
+    try:
+        person = resources.me(runtime.bench.accounts.client(standing.name))
+    except WebexError as error:
+        again = f" {standing.name}" if standing.name != OF_SETTINGS else ""
+        return Check(
+            name=name,
+            verdict="FAIL",
+            found=str(error),
+            mend=f"Sign in again with `webex-ingest login{again}`, or see WEBEX_ACCESS_TOKEN.",
+        )
+    found = f"is {person.emails[0] if person.emails else person.id}"
+    if sentence := account_sentence(standing, utc_now()):
+        return Check(
+            name=name, verdict="WARN", found=found, mend=f"{sentence[:1].upper()}{sentence[1:]}."
+        )
+    return Check(name=name, verdict="OK", found=found)
+
+
+def _webhooks(runtime: Runtime) -> Iterator[Check]:
+    settings = runtime.settings
+    if settings.webhook_address is None:
+        yield Check(
+            name="webhooks",
+            verdict="WARN",
+            found="PUBLIC_URL is not set, so Webex cannot say that a meeting has ended",
+            mend="Set PUBLIC_URL, then `webex-ingest webhooks register`.",
+        )
+        return
+    place = Place(settings.webhook_address, next(iter(settings.webhook_secrets), None))
+    for name in runtime.bench.accounts.names():
+        check = _webhooks_of(runtime, name, place)
+        if check is not None:
+            yield check
+
+
+def _webhooks_of(runtime: Runtime, account: str, place: Place) -> Check | None:
+    name = f"webhooks of account {account_text(account)}"
+    try:
+        findings = examine(webhooks(runtime.bench.accounts.client(account)), place)
+    except WebexError:
+        # Said of the account already.
+        return None
+    wrong = [each for each in findings if each.problem in MENDED]
+    if not wrong:
+        return Check(name=name, verdict="OK", found=f"all {len(WANTED)} are active")
+    told = ", ".join(f"{each.resource}.{each.event} {each.problem}" for each in wrong[:3])
+    more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+    mend = "`webex-ingest webhooks doctor --fix` mends it."
+    return Check(name=name, verdict="FAIL", found=f"{told}{more}", mend=mend)
+
+
+_LOOKS: tuple[Callable[[Runtime], Iterator[Check]], ...] = (
+    _database,
+    _archive,
+    _broker,
+    _sweep,
+    _accounts,
+    _webhooks,
+)

@@ -1,0 +1,122 @@
+"""``login``: a person signs in at Webex in a browser, and the tokens are kept, encrypted."""
+
+import threading
+import webbrowser
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import click
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from app.cli.accounts import account_argument, account_text, check_key
+from app.cli.output import json_option, print_json
+from app.cli.tools import command_runtime
+from app.errors import SettingsError, SignInRefused
+from app.ingestion.tokens import OF_SETTINGS
+from app.models.times import utc_now
+from app.runtime import Runtime, oauth_app
+from app.webex.sign_in import SCOPES, Consent, redeem
+
+_LONGEST_SIGN_IN_SECONDS = 600
+_STARTED = "Signed in. You may close this window; the terminal goes on."
+
+
+@click.command()
+@account_argument(default=OF_SETTINGS)
+@click.option(
+    "--redirect-uri",
+    metavar="URI",
+    default="http://localhost:8484/callback",
+    show_default=True,
+    help="One of the redirect URIs of your Integration; a local one is listened at.",
+)
+@click.option(
+    "--scopes",
+    metavar="WORDS",
+    default=" ".join(SCOPES),
+    help="What to ask for, separated by spaces.",
+)
+@click.option("--paste", is_flag=True, help="Without a browser here: ask for the answer's address.")
+@click.option("--no-browser", is_flag=True, help="Print the address and open no browser.")
+@json_option
+def login(
+    name: str, redirect_uri: str, scopes: str, paste: bool, no_browser: bool, as_json: bool
+) -> None:
+    """Sign in at Webex as account NAME and keep its tokens, encrypted.
+
+    Without NAME it is the account of the settings. WEBEX_CLIENT_ID and WEBEX_CLIENT_SECRET are
+    those of an Integration at developer.webex.com that has the redirect URI.
+    """
+    runtime = command_runtime()
+    check_key(runtime)
+    consent = Consent.begin(oauth_app(runtime.settings), redirect_uri)
+    address = consent.address(str(runtime.settings.webex_api_url), tuple(scopes.split()))
+    click.echo(f"Open this address in a browser, sign in and agree:\n\n  {address}\n", err=True)
+    if paste:
+        code = consent.code_of(click.prompt(_PASTE, err=True))
+    else:
+        code = _listen(consent, lambda: no_browser or webbrowser.open(address))
+    _keep(runtime, name, consent, code, as_json)
+
+
+_PASTE = (
+    "The browser is then sent to an address that it may not be able to open.\n"
+    "Copy that address from the browser's address bar to here"
+)
+
+
+def _keep(runtime: Runtime, name: str, consent: Consent, code: str, as_json: bool) -> None:
+    api_url = str(runtime.settings.webex_api_url)
+    pair = redeem(api_url, consent, code, clock=utc_now)
+    email = runtime.bench.accounts.add(name, pair, consent.app)
+    if as_json:
+        print_json({"account": name, "email": email, "scopes": pair.scopes})
+        return
+    click.echo(f"Signed in as {email or 'somebody whose name Webex does not tell'}.")
+    click.echo(f"The tokens are kept, encrypted, as account {account_text(name)}.")
+    if name == OF_SETTINGS and runtime.settings.webex_access_token is not None:
+        click.echo("WEBEX_ACCESS_TOKEN is not used any more: remove it from the settings.")
+
+
+def _listen(consent: Consent, open_browser: Callable[[], object]) -> str:
+    """Wait for the browser to come back; the code that it brings."""
+    place = urlsplit(consent.redirect_uri)
+    if place.hostname not in ("localhost", "127.0.0.1", "::1") or place.scheme != "http":
+        raise SettingsError(
+            f"--redirect-uri: {consent.redirect_uri} does not lead to this machine; "
+            "use one that begins with http://localhost, or add --paste"
+        )
+    answered = threading.Event()
+    told: list[str | SignInRefused] = []
+
+    @Request.application
+    def answer(request: Request) -> Response:
+        if request.path != (place.path or "/"):
+            return Response("There is nothing here.\n", 404)
+        try:
+            told.append(consent.code_of(request.url))
+        except SignInRefused as error:
+            if "state" not in request.args or request.args["state"] != consent.state:
+                # Anybody may ask this; the real answer may still come.
+                return Response(f"{error}\n", 400)
+            told.append(error)
+        answered.set()
+        return Response(_STARTED if isinstance(told[0], str) else f"{told[0]}\n")
+
+    host = "127.0.0.1" if place.hostname == "localhost" else place.hostname
+    server = make_server(host, place.port or 80, answer)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        open_browser()
+        click.echo("Waiting for the answer…", err=True)
+        if not answered.wait(_LONGEST_SIGN_IN_SECONDS):
+            raise SignInRefused("nobody signed in within ten minutes")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    if isinstance(told[0], SignInRefused):
+        raise told[0]
+    return told[0]

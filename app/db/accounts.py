@@ -1,0 +1,127 @@
+"""The accounts and their sealed tokens: one pair at a time, replaced under its generation."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, null, or_, select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from app.db.statements import insert_into
+from app.models.tables import Account, Ingest
+from app.models.words import State
+
+_NOTHING_KNOWN: dict[str, Any] = {
+    "access_token": None,
+    "refresh_token": None,
+    "renew_at": None,
+    "access_expires_at": None,
+    "refresh_expires_at": None,
+    "renewing_until": None,
+    "scopes": None,
+    "seed": None,
+    "error": None,
+    "person_id": None,
+    "email": None,
+}
+
+
+def all_accounts(session: Session) -> list[Account]:
+    """Every account, by name; the one of the settings, which has none, first."""
+    return list(session.scalars(select(Account).order_by(col(Account.name))))
+
+
+def find_account(session: Session, name: str) -> Account | None:
+    """One account; None if there is none of this name."""
+    return session.scalars(select(Account).where(col(Account.name) == name)).one_or_none()
+
+
+def put_account(session: Session, name: str, *, now: datetime, **values: Any) -> None:
+    """Make an account, or replace all that is known of its tokens."""
+    values = _NOTHING_KNOWN | values
+    insert = insert_into(session, Account).values(name=name, generation=1, added_at=now, **values)
+    session.execute(
+        insert.on_conflict_do_update(
+            index_elements=["name"], set_=values | {"generation": Account.generation + 1}
+        )
+    )
+
+
+def plant_account(session: Session, name: str, *, seed: str, now: datetime, **values: Any) -> None:
+    """Make or replace an account, unless it goes back to this very seed already."""
+    values = _NOTHING_KNOWN | {"seed": seed, "renew_at": now} | values
+    insert = insert_into(session, Account).values(name=name, generation=1, added_at=now, **values)
+    session.execute(
+        insert.on_conflict_do_update(
+            index_elements=["name"],
+            set_=values | {"generation": Account.generation + 1},
+            where=or_(col(Account.seed).is_(None), col(Account.seed) != seed),
+        )
+    )
+
+
+def claim_renewal(session: Session, account: Account, *, now: datetime, until: datetime) -> bool:
+    """Take the right to fetch the next pair of tokens; false if somebody else has it."""
+    free = or_(col(Account.renewing_until).is_(None), col(Account.renewing_until) <= now)
+    return _write(session, account, free, renewing_until=until)
+
+
+def store_tokens(session: Session, account: Account, *, now: datetime, **values: Any) -> bool:
+    """Replace a pair of tokens by the next one; false if somebody else already has."""
+    return _write(
+        session,
+        account,
+        **values,
+        generation=Account.generation + 1,
+        renewing_until=null(),
+        error=null(),
+        renewed_at=now,
+    )
+
+
+def note_refusal(session: Session, account: Account, error: str, *, until: datetime) -> None:
+    """Write down why there is no next pair, and let nobody try again until then."""
+    _write(session, account, error=error, renewing_until=until)
+
+
+def describe_account(session: Session, account: Account, **values: Any) -> bool:
+    """Write down more about an account, as long as its tokens are still the same."""
+    return _write(session, account, **values)
+
+
+def accounts_to_renew(session: Session, *, now: datetime) -> Sequence[Account]:
+    """The accounts whose next pair of tokens may be fetched now."""
+    return list(
+        session.scalars(
+            select(Account).where(
+                col(Account.renew_at) <= now,
+                or_(col(Account.renewing_until).is_(None), col(Account.renewing_until) <= now),
+            )
+        )
+    )
+
+
+def delete_account(session: Session, name: str) -> bool:
+    """Forget an account and its tokens; false if there was none of this name."""
+    result = session.execute(delete(Account).where(col(Account.name) == name))
+    return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def open_work_of(session: Session, name: str) -> int:
+    """How many ingests wait for this account or are under way with it."""
+    which = (col(Ingest.account) == name, col(Ingest.state).in_((State.WAITING, State.RUNNING)))
+    return session.scalar(select(func.count()).select_from(Ingest).where(*which)) or 0
+
+
+def _write(session: Session, account: Account, *which: Any, **values: Any) -> bool:
+    result = session.execute(
+        update(Account)
+        .where(
+            col(Account.name) == account.name,
+            col(Account.generation) == account.generation,
+            *which,
+        )
+        .values(**values)
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]

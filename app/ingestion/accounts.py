@@ -1,0 +1,163 @@
+"""The accounts that we ask as: each with its own token, gate and budget."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
+
+from app.db import accounts as table
+from app.db.engine import Database
+from app.errors import AccountUnknown, Forbidden, NotFound, WebexError
+from app.ingestion.status import account_status
+from app.ingestion.tokens import OF_SETTINGS, TokenKeeper
+from app.models.status import AccountStatus
+from app.models.tables import Account
+from app.models.times import Clock
+from app.models.webex import Event
+from app.webex import resources
+from app.webex.client import Gate, WebexClient
+from app.webex.sign_in import App, TokenPair
+
+T = TypeVar("T")
+MakeGate = Callable[[str], Gate]
+
+
+class Accounts:
+    """Hands out one client for each account, made when it is first asked for."""
+
+    def __init__(
+        self,
+        database: Database,
+        keeper: TokenKeeper,
+        *,
+        api_url: str,
+        make_gate: MakeGate,
+        clock: Clock,
+    ) -> None:
+        self.api_url = api_url
+        self.keeper = keeper
+        self._database = database
+        self._make_gate = make_gate
+        self._clock = clock
+        self._clients: dict[str, WebexClient] = {}
+        self._making = threading.Lock()
+
+    def all(self) -> list[Account]:
+        """The accounts whose tokens are kept here, by name."""
+        with self._database.reading() as session:
+            return table.all_accounts(session)
+
+    def standings(self) -> list[AccountStatus]:
+        """How every account stands; the one of the settings also where its token is kept there."""
+        standings = [account_status(each) for each in self.all()]
+        if self.keeper.is_given and not any(each.name == OF_SETTINGS for each in standings):
+            standings.insert(0, account_status(Account(name=OF_SETTINGS, added_at=self._clock())))
+        return standings
+
+    def names(self) -> list[str]:
+        """All accounts that there are, the one of the settings first."""
+        return self._names(self.all())
+
+    def default(self) -> str:
+        """The account of what nobody claims: that of the settings, or the first one."""
+        return self._default(self.all())
+
+    def in_turn(self, first: str) -> Iterator[tuple[str, WebexClient]]:
+        """Every account, the most likely one first."""
+        yield first, self.client(first)
+        for name in self.names():
+            if name != first:
+                yield name, self.client(name)
+
+    def first_that_can(self, first: str, ask: Callable[[WebexClient], T]) -> tuple[str, T]:
+        """Ask the accounts in turn; the first one that has an answer, and the answer.
+
+        Raises what the first one was told. Whatever else is wrong with the others, such as a
+        closed gate, is no reason to wait: it need not be theirs.
+        """
+        refusal: WebexError | None = None
+        for name, client in self.in_turn(first):
+            try:
+                return name, ask(client)
+            except (NotFound, Forbidden) as error:
+                refusal = refusal or error
+            except WebexError:
+                if name == first:
+                    raise
+        assert refusal is not None
+        raise refusal
+
+    def owners(self) -> Callable[[Event], str]:
+        """Says of events whose they are: of whoever made the webhook, else of the default."""
+        accounts = self.all()
+        by_person = {each.person_id: each.name for each in accounts if each.person_id}
+        default = self._default(accounts)
+        return lambda event: by_person.get(event.created_by or "", default)
+
+    def client(self, name: str) -> WebexClient:
+        """Asks as one account; its first request fails where there is no such account."""
+        with self._making:
+            if name not in self._clients:
+                self._clients[name] = WebexClient(
+                    self.api_url,
+                    tokens=_TokensOf(self.keeper, name),
+                    gate=self._make_gate(name),
+                    clock=self._clock,
+                )
+            return self._clients[name]
+
+    def add(self, name: str, pair: TokenPair, app: App | None = None) -> str | None:
+        """Keep an account; whose it is, or None if Webex does not say.
+
+        Raises WebexError, and keeps nothing new, when Webex refuses the token.
+        """
+        self.keeper.keep(name, pair, app)
+        return self.describe(name)
+
+    def describe(self, name: str) -> str | None:
+        """Ask Webex whose account it is and write it down; None if it does not say."""
+        try:
+            person = resources.me(self.client(name))
+        except WebexError:
+            return None
+        email = person.emails[0] if person.emails else None
+        with self._database.transaction() as session:
+            account = table.find_account(session, name)
+            if account is not None:
+                table.describe_account(session, account, person_id=person.id, email=email)
+        return email
+
+    def look_after(self) -> None:
+        """Renew and seal again what is due; find out whose the accounts are that nobody knows."""
+        self.keeper.renew_due()
+        self.keeper.reseal()
+        for account in self.all():
+            if account.person_id is None and account.error is None:
+                self.describe(account.name)
+
+    def remove(self, name: str) -> int:
+        """Forget an account and its tokens; how much work waits for it. Raises AccountUnknown."""
+        with self._database.transaction() as session:
+            if not table.delete_account(session, name):
+                raise AccountUnknown(
+                    f"there is no account {name or '(of the settings)'}: "
+                    "`webex-ingest accounts list` names them"
+                )
+            waiting = table.open_work_of(session, name)
+        self.keeper.forget(name)
+        return waiting
+
+    def _names(self, accounts: Sequence[Account]) -> list[str]:
+        names = {each.name for each in accounts}
+        return sorted(names | {OF_SETTINGS} if self.keeper.is_given else names)
+
+    def _default(self, accounts: Sequence[Account]) -> str:
+        return next(iter(self._names(accounts)), OF_SETTINGS)
+
+
+class _TokensOf:
+    """The tokens of one account, as its client asks for them."""
+
+    def __init__(self, keeper: TokenKeeper, name: str) -> None:
+        self.current = partial(keeper.current, name)
+        self.instead_of = partial(keeper.instead_of, name)

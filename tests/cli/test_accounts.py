@@ -1,0 +1,169 @@
+"""Accounts as an operator keeps them: signing in, adding, listing, removing, and the doctor."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from cryptography.fernet import Fernet
+
+from app.db.engine import Database
+from app.db.place import prepare_file
+from app.db.schema import migrate
+from tests.e2e.house import House, house
+from tests.processes import free_port, spawn
+
+CLI = [sys.executable, "-m", "app.cli"]
+SECRETS = ("simulator-secret", "simulator-refresh-token", "simulator-token")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[House]:
+    """An installation with a migrated database, an Integration and no account."""
+    path = tmp_path / "var" / "webex-ingest.db"
+    prepare_file(str(path))
+    database = Database(f"sqlite:///{path}")
+    migrate(database)
+    database.dispose()
+    settings = {
+        "WEBEX_ACCESS_TOKEN": "",
+        "WEBEX_CLIENT_ID": "simulator-client",
+        "WEBEX_CLIENT_SECRET": "simulator-secret",
+        "ENCRYPTION_KEY": Fernet.generate_key().decode(),
+    }
+    with house(tmp_path, settings) as home:
+        yield home
+
+
+def address_in(said: str) -> str:
+    """The address that a sign-in prints."""
+    found = re.search(r"http://\S+/authorize\?\S+", said)
+    assert found, said
+    return found[0]
+
+
+def test_a_sign_in_in_a_browser_makes_an_account_that_is_then_used(home: House) -> None:
+    callback = f"http://localhost:{free_port()}/callback"
+    argv = [*CLI, "login", "sales", "--no-browser", "--redirect-uri", callback]
+    with spawn(argv, home.environment, cwd=home.folder) as login:
+        said = login.wait_for("Waiting for the answer")
+        forged = requests.get(f"{callback}?code=x&state=y", timeout=10)
+        elsewhere = requests.get(callback.replace("callback", "favicon.ico"), timeout=10)
+        answer = requests.get(address_in(said), timeout=10)
+        assert login.process.wait(20) == 0, login.output()
+        said = login.output()
+
+    assert (forged.status_code, elsewhere.status_code, answer.status_code) == (400, 404, 200)
+    assert "Signed in" in answer.text
+    assert "Signed in as host@example.com" in said
+    (account,) = json.loads(home.command("accounts", "list", "--json"))
+    assert (account["name"], account["renews"], account["error"]) == ("sales", True, None)
+    assert "No webhooks" in home.command("webhooks", "list", "--account", "sales")
+
+
+def test_a_sign_in_without_a_browser_here_takes_the_address_that_it_ended_at(home: House) -> None:
+    login = subprocess.Popen(
+        [*CLI, "login", "--paste", "--json"],
+        env={"PATH": "", **home.environment},
+        cwd=home.folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert login.stderr is not None
+    said = "".join(iter(login.stderr.readline, "\n")) + login.stderr.readline()
+    ended = requests.get(address_in(said), timeout=10, allow_redirects=False).headers["Location"]
+    told, rest = login.communicate(f"{ended}\n", timeout=30)
+
+    assert login.returncode == 0, rest
+    assert json.loads(told)["email"] == "host@example.com"
+    assert "OK    account (settings): is host@example.com" in home.command("doctor", code=1)
+
+
+def test_whoever_refuses_to_agree_is_told_and_nothing_is_kept(home: House) -> None:
+    home.simulator.control.change_settings(consenting=None)
+    callback = f"http://localhost:{free_port()}/callback"
+    argv = [*CLI, "login", "--no-browser", "--redirect-uri", callback]
+    with spawn(argv, home.environment, cwd=home.folder) as login:
+        requests.get(address_in(login.wait_for("Waiting for the answer")), timeout=10)
+        assert login.process.wait(20) == 1
+        assert "Webex did not grant it: The user denied the request." in login.output()
+
+    assert "no accounts yet" in home.command("accounts", "list")
+
+
+@pytest.mark.parametrize(
+    ("unset", "said"),
+    [("ENCRYPTION_KEY", "ENCRYPTION_KEY: must be set"), ("WEBEX_CLIENT_ID", "WEBEX_CLIENT_ID")],
+)
+def test_a_sign_in_that_could_not_be_kept_does_not_begin(
+    home: House, unset: str, said: str
+) -> None:
+    home.environment[unset] = ""
+
+    assert said in home.command("login", code=2)
+
+
+def test_a_callback_on_another_machine_needs_the_address_to_be_pasted(home: House) -> None:
+    said = home.command("login", "--redirect-uri", "https://ingest.example.com/", code=2)
+
+    assert "--paste" in said
+
+
+def test_accounts_are_added_from_files_listed_and_removed(home: House) -> None:
+    (home.folder / "bot").write_text("simulator-token\n")
+    (home.folder / "app").write_text("simulator-refresh-token\n")
+    said = home.command("accounts", "add", "bot", "--access-token-file", "bot")
+    said += home.command("accounts", "add", "campus", "--refresh-token-file", "app")
+
+    listed = home.command("accounts", "list")
+
+    assert "Account bot is host@example.com" in said
+    assert re.search(r"campus +host@example.com +20\S+Z +20\S+Z +fine", listed)
+    assert re.search(r"bot +host@example.com +\? +- +fine", listed)
+    assert not [secret for secret in SECRETS if secret in said + listed]
+    assert "is forgotten" in home.command("accounts", "remove", "bot")
+    assert "no account bot" in home.command("accounts", "remove", "bot", code=1)
+
+
+def test_an_account_is_not_added_with_what_webex_refuses(home: House) -> None:
+    (home.folder / "app").write_text("over-long-ago\n")
+    (home.folder / "two").write_text("two words\n")
+
+    said = home.command("accounts", "add", "x", "--refresh-token-file", "app", code=1)
+
+    assert "refuses the refresh token" in said
+    assert "over-long-ago" not in said
+    for words in (["--refresh-token-file", "two"], [], ["--access-token-file", "nowhere"]):
+        assert "Usage:" in home.command("accounts", "add", "x", *words, code=2)
+    assert "Usage:" in home.command("accounts", "add", "a/b", "--access-token-file", "app", code=2)
+    assert json.loads(home.command("accounts", "list", "--json")) == []
+
+
+def test_a_sign_in_that_ends_soon_is_told_wherever_people_look(home: House) -> None:
+    home.simulator.control.change_settings(refresh_token_seconds=10 * 86400)
+    (home.folder / "app").write_text("simulator-refresh-token\n")
+    home.command("accounts", "add", "campus", "--refresh-token-file", "app")
+
+    doctor = home.command("doctor", code=1)
+
+    sentence = "ends in 9 days: sign in again with `webex-ingest login campus`"
+    assert "WARN  account campus: is host@example.com" in doctor
+    assert sentence in doctor
+    assert sentence in home.command("accounts", "list")
+    assert f"ACCOUNT   campus: the sign-in {sentence}" in home.command("status")
+
+
+def test_the_doctor_says_how_to_mend_what_is_wrong(home: House) -> None:
+    told = json.loads(home.command("doctor", "--json", code=1))
+
+    found = {each["name"]: each for each in told}
+    assert found["database"]["verdict"] == found["archive"]["verdict"] == "OK"
+    assert "webex-ingest login" in found["account"]["mend"]
+    assert "webex-ingest serve" in found["workers"]["mend"]
+    assert all(each["mend"] for each in told if each["verdict"] != "OK")

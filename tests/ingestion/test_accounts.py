@@ -1,0 +1,126 @@
+"""Several accounts side by side: a meeting belongs to the one that can read it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from app.db.engine import Database
+from app.ingestion.commands import request_meetings, resolve_instances
+from app.ingestion.registration import register
+from app.ingestion.tokens import OF_SETTINGS
+from app.webex.sign_in import TokenPair
+from simulator import Settings as SimulatorSettings
+from tests.ingestion.archives import differences
+from tests.stage import SECRET, Stage, staged
+
+BOB = {"host_email": "bob@example.com"}
+HOUR = timedelta(hours=1)
+RECORDING = "724a81a697201039a976005056819cde"
+
+
+@pytest.fixture
+def two(tmp_path: Path, database: Database, broker_url: str) -> Iterator[Stage]:
+    """A stage on which everybody sees only meetings of their own, and Bob's account is known."""
+    people = {
+        "simulator-token": {"email": "host@example.com"},
+        "bobs-token": {"email": "bob@example.com"},
+    }
+    told = SimulatorSettings.model_validate({"strict_owner": True, "tokens": people})
+    url = database.url.render_as_string(hide_password=False)
+    key = Fernet.generate_key().decode()
+    with staged(tmp_path, url, broker_url, simulator_settings=told, encryption_key=key) as stage:
+        stage.bench.accounts.add("bob", TokenPair("bobs-token", None, None, None, None))
+        yield stage
+
+
+def test_a_meeting_goes_to_the_account_whose_webhook_told_of_it(two: Stage) -> None:
+    register(two.bench.accounts.client("bob"), target_url=two.door, secret=SECRET)
+    meeting_id = two.hold_meeting(**BOB)["meeting_id"]
+    two.advance(15)
+    two.work()
+
+    assert two.meeting(meeting_id).account == "bob"
+    two.live_until_complete(meeting_id)
+    assert differences(two, meeting_id) == []
+
+
+def test_a_meeting_that_the_first_account_cannot_read_is_handed_to_the_one_that_can(
+    two: Stage,
+) -> None:
+    meeting_id = two.hold_meeting(webhooks=False, **BOB)["meeting_id"]
+    data = {"id": meeting_id, "state": "ended", "hostEmail": "host@example.com"}
+    two.control.send_event(resource="meetings", event="ended", data=data)
+    two.control.settle()
+    two.work()
+    assert two.meeting(meeting_id).account == OF_SETTINGS
+
+    two.live_until_complete(meeting_id)
+
+    assert {each.account for each in two.ingests(meeting_id)} == {"bob"}
+    assert differences(two, meeting_id) == []
+    assert "absent" not in {state for state, _ in two.states(meeting_id).values()}
+
+
+def test_an_event_about_a_recording_is_explained_by_the_account_that_can_read_it(
+    two: Stage,
+) -> None:
+    order = {"webhooks": False, "recordings": [{"id": RECORDING}], **BOB}
+    meeting_id = two.hold_meeting(**order)["meeting_id"]
+    two.advance(3600)
+    data = {"id": RECORDING, "hostEmail": "host@example.com"}
+    two.control.send_event(resource="recordings", event="created", data=data)
+    two.control.settle()
+
+    two.live_until_complete(meeting_id)
+
+    assert differences(two, meeting_id) == []
+
+
+def test_a_meeting_is_asked_for_by_any_of_its_ids_whoever_can_read_it(two: Stage) -> None:
+    meeting = two.hold_meeting(webhooks=False, **BOB)
+    two.advance(3600)
+
+    for name in ("meeting_id", "series_id", "scheduled_id"):
+        assert resolve_instances(two.bench, meeting[name]) == [meeting["meeting_id"]]
+    request_meetings(two.bench, [meeting["meeting_id"]])
+
+    assert two.meeting(meeting["meeting_id"]).account == "bob"
+    two.live_until_complete(meeting["meeting_id"])
+
+
+def test_work_of_an_account_that_is_gone_waits_until_it_is_there_again(two: Stage) -> None:
+    meeting_id = two.hold_meeting(webhooks=False, **BOB)["meeting_id"]
+    two.advance(3600)
+    request_meetings(two.bench, [meeting_id])
+
+    assert two.bench.accounts.remove("bob") == 4
+    two.live(hours=1)
+    assert {reason for _, reason in two.states(meeting_id).values()} == {"token_refused"}
+    two.bench.accounts.add("bob", TokenPair("bobs-token", None, None, None, None))
+    two.live_until_complete(meeting_id)
+
+    assert differences(two, meeting_id) == []
+
+
+def test_a_silent_account_does_not_spend_the_budget_of_another(two: Stage) -> None:
+    two.control.add_fault(path_regex="/people/me", status=429, headers={"Retry-After": "36000"})
+    two.bench.accounts.describe("bob")
+
+    meeting_id = two.hold_meeting()["meeting_id"]
+    two.advance(15)
+    two.live_until_complete(meeting_id)
+
+    assert two.bench.clock() < two.meeting(meeting_id).first_seen_at + 3 * HOUR
+
+
+def test_whose_an_account_is_is_found_out_later_where_webex_did_not_say(two: Stage) -> None:
+    two.control.add_fault(path_regex="/people/me", status=503, times=3)
+    assert two.bench.accounts.add("bob", TokenPair("bobs-token", None, None, None, None)) is None
+
+    two.bench.accounts.look_after()
+
+    (bob,) = (each for each in two.bench.accounts.standings() if each.name == "bob")
+    assert bob.email == "bob@example.com"

@@ -1,0 +1,185 @@
+"""Our webhooks exist exactly once, are active and lead here, whatever was there before."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.errors import Forbidden
+from app.ingestion.registration import (
+    MENDED,
+    Place,
+    Problem,
+    examine,
+    mend,
+    reactivate,
+    register,
+    unregister,
+)
+from app.webex.client import WebexClient
+from app.webex.webhooks import WANTED, Owner, create, webhooks
+from simulator import Simulator
+from tests.stage import Stage
+from tests.webex.conftest import MakeClient, make_client, simulator
+
+__all__ = ["make_client", "simulator"]
+
+HERE = Place("https://ingest.example.com/webhooks/webex", "the-secret")
+ELSEWHERE = "https://old.example.com/webhooks/webex"
+
+
+@pytest.fixture
+def client(simulator: Simulator, make_client: MakeClient) -> WebexClient:
+    """An account without webhooks."""
+    return make_client(simulator.api_url)
+
+
+@pytest.fixture
+def admin(simulator: Simulator, make_client: MakeClient) -> WebexClient:
+    """An administrator's account."""
+    return make_client(simulator.api_url, "simulator-admin-token")
+
+
+def registered(client: WebexClient, owner: Owner | None = None) -> list[str]:
+    """Register, and what was done."""
+    changes = register(client, target_url=HERE.target_url, secret=HERE.secret, owner=owner)
+    return [change.action for change in changes]
+
+
+def made(client: WebexClient, resource: str, event: str, url: str = HERE.target_url) -> str:
+    """One webhook with our secret; its id."""
+    return create(client, resource, event, target_url=url, secret=HERE.secret).id
+
+
+def problems(client: WebexClient) -> dict[str, list[str]]:
+    """What is wrong now, by problem."""
+    found: dict[str, list[str]] = {}
+    for each in examine(webhooks(client), HERE):
+        found.setdefault(each.problem, []).append(f"{each.resource}.{each.event}")
+    return found
+
+
+def switch_off(simulator: Simulator, webhook_id: str) -> None:
+    """Let Webex switch a webhook off, as it does after too many failures."""
+    simulator.control.call("POST", "/webhooks/switch-off", {"ids": [webhook_id]})
+
+
+def everything_is_right(client: WebexClient) -> bool:
+    """Whether each wanted webhook exists exactly once, active, here."""
+    ours = [each for each in webhooks(client) if each.target_url == HERE.target_url]
+    return sorted((w.resource, w.event) for w in ours) == sorted(WANTED) and all(
+        w.status == "active" and w.secret == HERE.secret for w in ours
+    )
+
+
+def test_everything_is_made_once_and_kept_afterwards(client: WebexClient) -> None:
+    assert registered(client) == ["created"] * len(WANTED)
+    assert registered(client) == ["kept"] * len(WANTED)
+    assert everything_is_right(client)
+
+
+def test_what_was_wrong_in_every_way_is_right_after_registering(
+    simulator: Simulator, client: WebexClient
+) -> None:
+    switch_off(simulator, made(client, "meetings", "ended"))
+    made(client, "recordings", "created")
+    made(client, "recordings", "created")
+    made(client, "meetings", "started", ELSEWHERE)
+    create(client, "meetings", "created", target_url=HERE.target_url, secret="another")
+    foreign = {"name": "CRM", "targetUrl": ELSEWHERE, "resource": "meetings", "event": "ended"}
+    client.send("POST", "/webhooks", foreign)
+
+    assert problems(client) == {
+        Problem.WRONG_SECRET: ["meetings.created"],
+        Problem.WRONG_URL: ["meetings.started"],
+        Problem.INACTIVE: ["meetings.ended"],
+        Problem.DUPLICATE: ["recordings.created"],
+        Problem.MISSING: [
+            "meetings.updated",
+            "meetings.deleted",
+            "recordings.updated",
+            "recordings.deleted",
+            "meetingTranscripts.created",
+            "meetingParticipants.joined",
+            "meetingParticipants.left",
+        ],
+        Problem.FOREIGN: ["meetings.ended"],
+    }
+    done = registered(client)
+
+    assert {*done} == {
+        *("created", "switched on", "deleted a duplicate"),
+        *("led to this address", "given our secret", "kept"),
+    }
+    assert problems(client) == {Problem.FOREIGN: ["meetings.ended"]}
+    assert everything_is_right(client)
+
+
+def test_another_installation_of_the_same_account_is_left_alone(client: WebexClient) -> None:
+    registered(client)
+    other = replace(HERE, target_url=ELSEWHERE)
+    register(client, target_url=other.target_url, secret="theirs")
+
+    assert set(problems(client)) <= {Problem.FOREIGN, Problem.WRONG_URL}
+
+
+def test_unregistering_deletes_what_leads_here_alone(client: WebexClient) -> None:
+    registered(client)
+    made(client, "meetings", "ended", ELSEWHERE)
+
+    assert len(unregister(client, target_url=HERE.target_url)) == len(WANTED)
+    assert [each.target_url for each in webhooks(client)] == [ELSEWHERE]
+
+
+def test_an_administrator_registers_for_the_organization_in_place_of_his_own(
+    admin: WebexClient,
+) -> None:
+    registered(admin)
+
+    registered(admin, Owner.ORG)
+
+    found = webhooks(admin)
+    assert {each.owned_by for each in found} == {"org"}
+    assert everything_is_right(admin)
+    assert registered(admin) == ["kept"] * len(WANTED), "it stays with the organization"
+
+
+def test_nobody_else_registers_for_the_organization(client: WebexClient) -> None:
+    with pytest.raises(Forbidden):
+        registered(client, Owner.ORG)
+
+
+def test_mending_only_what_is_switched_off_changes_nothing_else(
+    simulator: Simulator, client: WebexClient
+) -> None:
+    switch_off(simulator, made(client, "meetings", "ended"))
+
+    changes = mend(client, examine(webhooks(client), HERE), HERE, only=MENDED & {Problem.INACTIVE})
+
+    assert [(change.action, change.event) for change in changes] == [("switched on", "ended")]
+    assert len(webhooks(client)) == 1
+
+
+def test_a_webhook_that_webex_switched_off_is_on_again_at_the_next_look(stage: Stage) -> None:
+    place = Place(stage.door, "a-webhook-secret-for-tests")
+    (ended,) = (
+        each
+        for each in webhooks(stage.bench.accounts.client(""))
+        if (each.resource, each.event) == ("meetings", "ended")
+    )
+    switch_off(stage.simulator, ended.id)
+    lost: dict[str, Any] = stage.hold_meeting()
+    stage.advance(15)
+
+    assert reactivate(stage.bench.accounts, place) == 1
+    assert reactivate(stage.bench.accounts, place) == 0
+    meeting_id = stage.hold_meeting()["meeting_id"]
+    stage.advance(15)
+    stage.live_until_complete(meeting_id)
+    assert lost["meeting_id"] != meeting_id
+
+
+def test_an_account_that_cannot_be_looked_at_does_not_hide_the_others(stage: Stage) -> None:
+    stage.control.add_fault(path_regex="/webhooks", status=403, times=1)
+
+    assert reactivate(stage.bench.accounts, Place(stage.door, None)) == 0
