@@ -21,7 +21,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.errors import SettingsError
-from app.models.words import DOOR, EXTRA_RESOURCES, Resource
+from app.models.words import DOOR, EXTRA_RESOURCES, Resource, Role
 
 _GIB = 1024**3
 
@@ -93,6 +93,7 @@ class Settings(BaseSettings):
 
     webex_api_url: AnyHttpUrl = AnyHttpUrl("https://webexapis.com/v1")
     webex_access_token: SecretStr | None = None
+    webex_role: Role = Role.USER
     webex_client_id: str | None = None
     webex_client_secret: SecretStr | None = None
     webex_refresh_token: SecretStr | None = None

@@ -90,7 +90,14 @@ def make_accounts(
         owner = name or (given.app.client_id if given.app else given.access_token) or "none"
         return SharedGate(broker_url, token_name=owner, per_minute=settings.rate_limit_per_minute)
 
-    return Accounts(database, keeper, api_url=api_url, make_gate=make_gate, clock=clock)
+    return Accounts(
+        database,
+        keeper,
+        api_url=api_url,
+        make_gate=make_gate,
+        clock=clock,
+        given_role=settings.webex_role,
+    )
 
 
 def oauth_app(settings: Settings) -> App:

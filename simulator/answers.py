@@ -83,10 +83,10 @@ def visible_host(
     """Return the only host whose things the caller may see here, or None for everybody's."""
     identity = caller()
     if host_email:
-        if identity.role != "admin" and host_email != identity.email:
+        if identity.role == "user" and host_email != identity.email:
             raise ApiError(403, FORBIDDEN)
         return host_email
-    if not world.settings.strict_owner or (all_for_admin and identity.role == "admin"):
+    if not world.settings.strict_owner or (all_for_admin and identity.role != "user"):
         return None
     return identity.email
 

@@ -1,10 +1,15 @@
 """/v1/recordings: the list with its seven-day trap, and details with fresh download links."""
 
+from datetime import timedelta
+from typing import Any
+
 from flask import Response, request
 
 from simulator.answers import (
+    FORBIDDEN,
     ApiError,
     Route,
+    caller,
     is_within,
     json_answer,
     list_answer,
@@ -41,6 +46,29 @@ def list_recordings(world: World) -> Response:
     return list_answer([recording_shape(item, world) for item in found], world.settings)
 
 
+def list_all_recordings(world: World) -> Response:
+    """List what anybody has recorded, for administrators; windows of thirty days at most."""
+    if caller().role == "user":
+        raise ApiError(403, FORBIDDEN)
+    site = request.args.get("siteUrl", world.settings.site_urls[0])
+    window = time_window(world.now())
+    if window[1] - window[0] > timedelta(days=30):
+        raise ApiError(400, "The interval between 'from' and 'to' must be within 30 days.")
+    by_meeting = "meetingId" in request.args
+    found = [
+        recording
+        for recording in _candidates(world)
+        if recording.is_ready(world.now())
+        and not recording.deleted
+        and recording.ready_at is not None
+        and (by_meeting or is_within(recording.ready_at, window))
+        and (by_meeting or world.meeting_of(recording).site_url == site)
+    ]
+    found.sort(key=lambda recording: recording.ready_at or world.now(), reverse=True)
+    shapes = [_for_administrators(recording, world) for recording in found]
+    return list_answer(shapes, world.settings)
+
+
 def get_recording(world: World, recording_id: str) -> Response:
     host = visible_host(world, request.args.get("hostEmail"))
     recording = world.recordings.get(recording_id)
@@ -52,9 +80,17 @@ def get_recording(world: World, recording_id: str) -> Response:
 
 
 ROUTES: list[Route] = [
+    ("GET", "/admin/recordings", list_all_recordings),
     ("GET", "/recordings", list_recordings),
     ("GET", "/recordings/<recording_id>", get_recording),
 ]
+
+
+def _for_administrators(recording: Recording, world: World) -> dict[str, Any]:
+    shape = recording_shape(recording, world)
+    meeting = world.meeting_of(recording)
+    told = {key: value for key, value in shape.items() if key not in ("password", "shareToMe")}
+    return told | {"hostEmail": meeting.host_email, "hostDisplayName": meeting.host_name}
 
 
 def _candidates(world: World) -> list[Recording]:

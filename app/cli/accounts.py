@@ -12,6 +12,7 @@ from app.errors import SettingsError, TokenRefused
 from app.ingestion.tokens import OF_SETTINGS
 from app.ingestion.wording import account_sentence
 from app.models.times import format_time, utc_now
+from app.models.words import Role
 from app.runtime import Runtime, oauth_app
 from app.webex.sign_in import App, TokenPair, renew
 
@@ -26,6 +27,15 @@ def account_argument(*, default: str | None = None) -> Callable[[Any], Any]:
         default=default,
         callback=lambda _context, _parameter, name: _checked(name, default),
     )
+
+
+role_option = click.option(
+    "--role",
+    metavar="ROLE",
+    type=click.Choice([*Role]),
+    callback=lambda _context, _parameter, role: Role(role) if role else None,
+    help="user, admin or compliance; default: what the scopes of the token say.",
+)
 
 
 def account_text(name: str) -> str:
@@ -70,6 +80,7 @@ def accounts() -> None:
     type=click.File(),
     help="Its secret; default: WEBEX_CLIENT_SECRET.",
 )
+@role_option
 @json_option
 def add(
     name: str,
@@ -77,6 +88,7 @@ def add(
     refresh_token_file: TextIO | None,
     client_id: str | None,
     client_secret_file: TextIO | None,
+    role: Role | None,
     as_json: bool,
 ) -> None:
     """Add an account, or give it other tokens; `webex-ingest login NAME` does it in a browser.
@@ -98,7 +110,7 @@ def add(
         app = _app(runtime, client_id, client_secret_file)
         given = _word(refresh_token_file)
         pair = _first_pair(runtime, app, given)
-    email = runtime.bench.accounts.add(name, pair, app)
+    email = runtime.bench.accounts.add(name, pair, app, role=role)
     if as_json:
         print_json({"account": name, "email": email, "renews": pair.refresh_token is not None})
     else:

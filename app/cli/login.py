@@ -9,12 +9,13 @@ import click
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from app.cli.accounts import account_argument, account_text, check_key
+from app.cli.accounts import account_argument, account_text, check_key, role_option
 from app.cli.output import json_option, print_json
 from app.cli.tools import command_runtime
 from app.errors import SettingsError, SignInRefused
 from app.ingestion.tokens import OF_SETTINGS
 from app.models.times import utc_now
+from app.models.words import Role
 from app.runtime import Runtime, oauth_app
 from app.webex.sign_in import SCOPES, Consent, redeem
 
@@ -39,9 +40,16 @@ _STARTED = "Signed in. You may close this window; the terminal goes on."
 )
 @click.option("--paste", is_flag=True, help="Without a browser here: ask for the answer's address.")
 @click.option("--no-browser", is_flag=True, help="Print the address and open no browser.")
+@role_option
 @json_option
 def login(
-    name: str, redirect_uri: str, scopes: str, paste: bool, no_browser: bool, as_json: bool
+    name: str,
+    redirect_uri: str,
+    scopes: str,
+    paste: bool,
+    no_browser: bool,
+    role: Role | None,
+    as_json: bool,
 ) -> None:
     """Sign in at Webex as account NAME and keep its tokens, encrypted.
 
@@ -57,7 +65,7 @@ def login(
         code = consent.code_of(click.prompt(_PASTE, err=True))
     else:
         code = _listen(consent, lambda: no_browser or webbrowser.open(address))
-    _keep(runtime, name, consent, code, as_json)
+    _keep(runtime, name, consent, code, role=role, as_json=as_json)
 
 
 _PASTE = (
@@ -66,10 +74,12 @@ _PASTE = (
 )
 
 
-def _keep(runtime: Runtime, name: str, consent: Consent, code: str, as_json: bool) -> None:
+def _keep(
+    runtime: Runtime, name: str, consent: Consent, code: str, *, role: Role | None, as_json: bool
+) -> None:
     api_url = str(runtime.settings.webex_api_url)
     pair = redeem(api_url, consent, code, clock=utc_now)
-    email = runtime.bench.accounts.add(name, pair, consent.app)
+    email = runtime.bench.accounts.add(name, pair, consent.app, role=role)
     if as_json:
         print_json({"account": name, "email": email, "scopes": pair.scopes})
         return

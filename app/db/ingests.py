@@ -202,8 +202,9 @@ def _values_of(outcome: Outcome, now: datetime) -> dict[str, Any]:
     match outcome:
         case Done(reason):
             return _ended(State.DONE, now, reason=reason, tries=0, lost=0, stage="")
-        case Absent(reason):
-            return _ended(State.ABSENT, now, reason=reason, tries=0, lost=0, stage="")
+        case Absent(reason, detail):
+            counts = {"tries": 0, "lost": 0}
+            return _ended(State.ABSENT, now, reason=reason, error=detail, stage="", **counts)
         case Failed(code, error):
             return _ended(State.FAILED, now, error_code=code, error=error)
         case Wait():

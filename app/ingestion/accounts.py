@@ -1,7 +1,10 @@
 """The accounts that we ask as: each with its own token, gate and budget."""
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
@@ -14,12 +17,24 @@ from app.models.status import AccountStatus
 from app.models.tables import Account
 from app.models.times import Clock
 from app.models.webex import Event
+from app.models.words import Role
 from app.webex import resources
 from app.webex.client import Gate, WebexClient
+from app.webex.scopes import role_of
 from app.webex.sign_in import App, TokenPair
 
 T = TypeVar("T")
+_READ_AGAIN_SECONDS = 30
+
 MakeGate = Callable[[str], Gate]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """As what an account asks, and as whom; the email is None where Webex did not tell it."""
+
+    role: Role = Role.USER
+    email: str | None = None
 
 
 class Accounts:
@@ -33,7 +48,10 @@ class Accounts:
         api_url: str,
         make_gate: MakeGate,
         clock: Clock,
+        given_role: Role = Role.USER,
     ) -> None:
+        self._given_role = given_role
+        self._views: dict[str, tuple[View, float]] = {}
         self.api_url = api_url
         self.keeper = keeper
         self._database = database
@@ -69,7 +87,25 @@ class Accounts:
             if name != first:
                 yield name, self.client(name)
 
-    def first_that_can(self, first: str, ask: Callable[[WebexClient], T]) -> tuple[str, T]:
+    def view(self, name: str) -> View:
+        """As what an account asks, and as whom; looked up twice a minute."""
+        known, at = self._views.get(name, (View(), -math.inf))
+        if time.monotonic() - at < _READ_AGAIN_SECONDS:
+            return known
+        with self._database.reading() as session:
+            account = table.find_account(session, name)
+        told = (account.role or role_of(account.scopes)) if account else None
+        given = self._given_role if name == OF_SETTINGS else Role.USER
+        view = View(Role(told) if told else given, account.email if account else None)
+        self._views[name] = (view, time.monotonic())
+        return view
+
+    def host_to_name(self, name: str, host_email: str | None) -> str | None:
+        """The host that Webex wants to be told when this account asks about a meeting of theirs."""
+        view = self.view(name)
+        return None if view.role == Role.USER or host_email == view.email else host_email
+
+    def first_that_can(self, first: str, ask: Callable[[str, WebexClient], T]) -> tuple[str, T]:
         """Ask the accounts in turn; the first one that has an answer, and the answer.
 
         Raises what the first one was told. Whatever else is wrong with the others, such as a
@@ -78,7 +114,7 @@ class Accounts:
         refusal: WebexError | None = None
         for name, client in self.in_turn(first):
             try:
-                return name, ask(client)
+                return name, ask(name, client)
             except (NotFound, Forbidden) as error:
                 refusal = refusal or error
             except WebexError:
@@ -106,12 +142,17 @@ class Accounts:
                 )
             return self._clients[name]
 
-    def add(self, name: str, pair: TokenPair, app: App | None = None) -> str | None:
+    def add(
+        self, name: str, pair: TokenPair, app: App | None = None, *, role: Role | None = None
+    ) -> str | None:
         """Keep an account; whose it is, or None if Webex does not say.
+
+        Without a role it is what the scopes of the token make of it.
 
         Raises WebexError, and keeps nothing new, when Webex refuses the token.
         """
-        self.keeper.keep(name, pair, app)
+        self.keeper.keep(name, pair, app, role)
+        self._views.pop(name, None)
         return self.describe(name)
 
     def describe(self, name: str) -> str | None:

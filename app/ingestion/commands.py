@@ -81,7 +81,7 @@ def _account_and_end_of(bench: Workbench, meeting_id: str) -> tuple[str, datetim
     default = bench.accounts.default()
     try:
         name, details = bench.accounts.first_that_can(
-            default, lambda client: resources.meeting(client, meeting_id)
+            default, lambda _, client: resources.meeting(client, meeting_id)
         )
     except (NotFound, Forbidden):
         return default, None

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.errors import Forbidden, NotFound, WebexError
 from app.ingestion.items import Flag, listed_without
+from app.ingestion.retry import no_permission
 from app.ingestion.storing import store_bytes, store_json
 from app.ingestion.workbench import Work
 from app.models.outcomes import Absent, Done, Outcome, Wait
@@ -36,7 +37,7 @@ def ingest_extra(work: Work) -> Outcome:
     except NotFound:
         return _nothing_yet(work, extra.flag)
     except Forbidden:
-        return Absent(Reason.NO_PERMISSION)
+        return no_permission(work.ingest.resource)
     except WebexError as error:
         if error.retryable or error.status is None or not 400 <= error.status < 500:
             raise
@@ -89,6 +90,10 @@ def _of(find: Callable[..., Items]) -> Callable[[Work], Items]:
     return lambda work: find(work.webex, work.meeting.meeting_id)
 
 
+def _invitees(work: Work) -> Items:
+    return api.invitees(work.webex, work.meeting.meeting_id, host_email=work.host_email)
+
+
 def _attendees(work: Work) -> Items:
     meeting = work.meeting
     if meeting.site_url is None or meeting.start_at is None or meeting.end_at is None:
@@ -103,7 +108,7 @@ def _attendees(work: Work) -> Items:
 
 
 EXTRAS: dict[Resource, Extra] = {
-    Resource.INVITEES: Extra([(Kind.INVITEES, "invitees.json", _of(api.invitees))]),
+    Resource.INVITEES: Extra([(Kind.INVITEES, "invitees.json", _invitees)]),
     Resource.SUMMARIES: Extra([(Kind.SUMMARY, "summary.json", _of(api.summaries))]),
     Resource.CHATS: Extra(
         [(Kind.CHATS, "chats.json", _of(api.chats))], lambda listed: listed.has_chat

@@ -157,14 +157,21 @@ def _explained(bench: Workbench, stored: WebhookEvent) -> Told | Verdict:
     look, now = _Patience(bench).look, bench.clock()
     _, meeting_id = bench.accounts.first_that_can(
         bench.accounts.owners()(event),
-        lambda client: _meeting_of(event, client.accompanied_by(look), now),
+        lambda name, client: _meeting_of(
+            event,
+            client.accompanied_by(look),
+            now,
+            host_email=bench.accounts.host_to_name(name, event.data.host_email),
+        ),
     )
     return _judged(stored, event, meeting_id)
 
 
-def _meeting_of(event: Event, webex: WebexClient, now: datetime) -> str | None:
+def _meeting_of(
+    event: Event, webex: WebexClient, now: datetime, *, host_email: str | None
+) -> str | None:
     if event.resource == Resource.RECORDINGS:
-        return resources.recording(webex, event.data.id).meeting_id
+        return resources.recording(webex, event.data.id, host_email=host_email).meeting_id
     return _meeting_of_transcript(webex, event.data.id, now)
 
 

@@ -31,7 +31,13 @@ class Find(Protocol):
     """Lists the items of a meeting at Webex."""
 
     def __call__(
-        self, client: WebexClient, meeting_id: str, *, since: datetime, now: datetime
+        self,
+        client: WebexClient,
+        meeting_id: str,
+        *,
+        since: datetime,
+        now: datetime,
+        host_email: str | None,
     ) -> Sequence[Recording | Transcript]:
         """All items since a time."""
 
@@ -47,7 +53,9 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
     bench, now, meeting = work.bench, work.bench.clock(), work.meeting
     since = meeting.start_at or meeting.first_seen_at - UNKNOWN_START
     try:
-        found = find(work.webex, meeting.meeting_id, since=since, now=now)
+        found = find(
+            work.webex, meeting.meeting_id, since=since, now=now, host_email=work.host_email
+        )
     except PartialList as error:
         # What Webex could read is fetched; the list itself is asked for again.
         _open_new(work, [each.id for each in error.items])

@@ -1,6 +1,6 @@
 """The details of a meeting: when it was, whose it was, where it was held."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlmodel import col
@@ -8,14 +8,16 @@ from sqlmodel import col
 from app.db.ingests import heartbeat, wake
 from app.db.meetings import assign, lock_meeting, tell
 from app.ingestion.entry import want_meeting
+from app.ingestion.items import UNKNOWN_START
 from app.ingestion.retry import NothingYet, decide
 from app.ingestion.storing import store_json
 from app.ingestion.workbench import Work
 from app.models.outcomes import Done, Outcome
 from app.models.tables import Ingest, Meeting
 from app.models.webex import MeetingDetails
-from app.models.words import Kind, Reason
+from app.models.words import Kind, Reason, Role
 from app.webex import resources
+from app.webex.client import WebexClient
 
 log = structlog.get_logger()
 
@@ -33,13 +35,28 @@ def ingest_meeting(work: Work) -> Outcome:
 
 def _details(work: Work) -> MeetingDetails:
     """Read the meeting as its account; where that cannot, the first one that can has it now."""
-    name, details = work.bench.accounts.first_that_can(
-        work.ingest.account,
-        lambda client: resources.meeting(client.accompanied_by(work.beat), work.meeting.meeting_id),
-    )
+    accounts, meeting = work.bench.accounts, work.meeting
+
+    def ask(name: str, client: WebexClient) -> MeetingDetails:
+        webex = client.accompanied_by(work.beat)
+        host = meeting.host_email
+        if host is None and accounts.view(name).role != Role.USER:
+            host = _listed_host(webex, meeting, work.bench.clock())
+        host = accounts.host_to_name(name, host)
+        return resources.meeting(webex, meeting.meeting_id, host_email=host)
+
+    name, details = accounts.first_that_can(work.ingest.account, ask)
     if name != work.ingest.account:
         _hand_over(work, name)
     return details
+
+
+def _listed_host(webex: WebexClient, meeting: Meeting, now: datetime) -> str | None:
+    """Whose meeting it is: the list tells administrators without being told the host."""
+    series_id = meeting.meeting_series_id or meeting.meeting_id.partition("_I_")[0]
+    since = meeting.start_at or meeting.first_seen_at - UNKNOWN_START
+    listed = resources.instances(webex, series_id, since=since, now=now)
+    return next((each.host_email for each in listed if each.id == meeting.meeting_id), None)
 
 
 def _hand_over(work: Work, account: str) -> None:

@@ -17,7 +17,7 @@ def ingest_participants(work: Work) -> Outcome:
 
     When the patience is over, what is known is stored, with the reason ``times_missing``.
     """
-    people = resources.participants(work.webex, work.meeting.meeting_id)
+    people = resources.participants(work.webex, work.meeting.meeting_id, host_email=work.host_email)
     if people and all(each.is_final for each in people):
         _store(work, people)
         return Done()

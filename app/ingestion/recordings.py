@@ -33,7 +33,7 @@ def ingest_recording(work: Work) -> Outcome:
         recording_id = safe_id(work.ingest.resource_id)
     except ValueError as error:
         return Failed("id_unusable", f"Webex names the recording by {error}")
-    recording = resources.recording(work.webex, recording_id)
+    recording = resources.recording(work.webex, recording_id, host_email=work.host_email)
     if recording.meeting_id and recording.meeting_id != work.meeting.meeting_id:
         return _belongs_elsewhere(work, recording.meeting_id)
     store_json(work, Kind.RECORDING, recording_path(recording_id, Kind.RECORDING), recording.raw)
@@ -87,8 +87,8 @@ def _source(recording: Recording, kind: Kind) -> str:
 
 def _fresh_link(work: Work, recording_id: str, kind: Kind) -> Link:
     """A link that was made just now: each request for the details makes new ones."""
-    links = resources.recording(work.webex, recording_id).temporary_direct_download_links
-    links = links or DownloadLinks()
+    recording = resources.recording(work.webex, recording_id, host_email=work.host_email)
+    links = recording.temporary_direct_download_links or DownloadLinks()
     url = links.recording_download_link if kind is Kind.VIDEO else links.audio_download_link
     if url is None:
         raise LinkDead("Webex no longer gives a link for this file")

@@ -23,6 +23,7 @@ from app.ingestion.workbench import Pace
 from app.models.outcomes import Absent, Failed, Outcome, Wait
 from app.models.tables import Ingest
 from app.models.words import Reason
+from app.webex.scopes import wanted_scopes
 
 MOST_LOST = 5
 """So often a worker may vanish over the same work before nobody touches it any more."""
@@ -54,7 +55,7 @@ def decide(what: NothingYet | IngestError, ingest: Ingest, pace: Pace, now: date
         case NotFound():
             return _nothing_yet(Reason.STILL_PROCESSING, ingest, pace, now)
         case Forbidden():
-            return Absent(Reason.NO_PERMISSION)
+            return no_permission(ingest.resource)
         case Gone():
             return Absent(Reason.DELETED)
         case NoFolderYet():
@@ -62,6 +63,12 @@ def decide(what: NothingYet | IngestError, ingest: Ingest, pace: Pace, now: date
             return Wait(_in(seconds, now), Reason.MEETING_UNKNOWN, looked=True)
         case _:
             return _pause(what, pace, now) or _error(what, ingest, pace, now)
+
+
+def no_permission(resource: str) -> Absent:
+    """The end of what the account may not read, with the scope that is missing."""
+    scopes = wanted_scopes(resource)
+    return Absent(Reason.NO_PERMISSION, f"it takes the scope {scopes}" if scopes else None)
 
 
 def delay_seconds(count: int, pace: Pace) -> float:

@@ -22,6 +22,7 @@ from app.errors import (
 )
 from app.models.tables import Account
 from app.models.times import Clock
+from app.models.words import Role
 from app.webex.sign_in import App, TokenPair
 
 OF_SETTINGS = ""
@@ -111,10 +112,12 @@ class TokenKeeper:
             return self._remember(account)
         return self._next(account) if account.refresh_token else None
 
-    def keep(self, name: str, pair: TokenPair, app: App | None = None) -> None:
+    def keep(
+        self, name: str, pair: TokenPair, app: App | None = None, role: Role | None = None
+    ) -> None:
         """Keep the first pair of tokens of an account, in the place of all it had."""
         now = self._clock()
-        values = self._sealed(pair)
+        values = self._sealed(pair) | {"role": role}
         if app is not None:
             values |= {
                 "client_id": app.client_id,

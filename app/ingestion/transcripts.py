@@ -29,9 +29,11 @@ def ingest_transcript(work: Work) -> Outcome:
         transcript_id = safe_id(work.ingest.resource_id)
     except ValueError as error:
         return Failed("id_unusable", f"Webex names the transcript by {error}")
-    meeting_id = work.meeting.meeting_id
+    meeting_id, host = work.meeting.meeting_id, work.host_email
     for kind in (Kind.VTT, Kind.TXT):
-        text = resources.transcript_text(work.webex, transcript_id, meeting_id, kind)
+        text = resources.transcript_text(
+            work.webex, transcript_id, meeting_id, kind, host_email=host
+        )
         store_bytes(work, kind, transcript_path(transcript_id, kind), text)
     try:
         _store_snippets(work, transcript_id)

@@ -88,6 +88,11 @@ class Work:
         self._beaten_at = time.monotonic()
 
     @property
+    def host_email(self) -> str | None:
+        """The host that Webex wants to be told; None where the account asks about its own."""
+        return self.bench.accounts.host_to_name(self.ingest.account, self.meeting.host_email)
+
+    @property
     def meeting_row_id(self) -> int:
         """The key of the meeting's row."""
         return self.ingest.meeting_row_id

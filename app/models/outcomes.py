@@ -15,9 +15,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """Webex does not have it, or will not give it; ``reason`` says which."""
+    """Webex does not have it, or will not give it; ``reason`` says which.
+
+    ``detail`` says more to people, such as which scope is missing.
+    """
 
     reason: Reason
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,6 +267,7 @@ class Account(SQLModel, table=True):
     refresh_expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     renewing_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
     scopes: str | None = Field(default=None, sa_type=Text)
+    role: str | None = None
     person_id: str | None = None
     email: str | None = None
     error: str | None = Field(default=None, sa_type=Text)

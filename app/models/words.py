@@ -75,6 +75,14 @@ class Kind(StrEnum):
     ATTENDEES = "attendees"
 
 
+class Role(StrEnum):
+    """As what an account asks: Webex wants to be told the host of somebody else's meeting."""
+
+    USER = "user"
+    ADMIN = "admin"
+    COMPLIANCE = "compliance"
+
+
 class Queue(StrEnum):
     """The Celery queues, by what their tasks do to a worker."""
 

@@ -22,9 +22,10 @@ def summaries(client: WebexClient, meeting_id: str) -> Items:
     return _items(client, "/meetingSummaries", meeting_id)
 
 
-def invitees(client: WebexClient, meeting_id: str) -> Items:
+def invitees(client: WebexClient, meeting_id: str, *, host_email: str | None = None) -> Items:
     """Who was invited."""
-    return _items(client, "/meetingInvitees", meeting_id)
+    host = {"hostEmail": host_email} if host_email else {}
+    return _items(client, "/meetingInvitees", meeting_id, **host)
 
 
 def chats(client: WebexClient, meeting_id: str) -> Items:

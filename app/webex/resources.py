@@ -26,9 +26,12 @@ _LONGEST_WINDOW = timedelta(days=30)
 _LONGEST_AGO = timedelta(days=3 * 366)
 
 
-def meeting(client: WebexClient, meeting_id: str) -> MeetingDetails:
+def meeting(
+    client: WebexClient, meeting_id: str, *, host_email: str | None = None
+) -> MeetingDetails:
     """The details of a meeting; NotFound until about fifteen minutes after its end."""
-    return MeetingDetails.read(client.get(f"/meetings/{quote(meeting_id, safe='')}"))
+    path = f"/meetings/{quote(meeting_id, safe='')}"
+    return MeetingDetails.read(client.get(path, _of(host_email)))
 
 
 def instances(
@@ -42,34 +45,54 @@ def instances(
     )
 
 
-def participants(client: WebexClient, meeting_id: str) -> list[MeetingParticipant]:
+def participants(
+    client: WebexClient, meeting_id: str, *, host_email: str | None = None
+) -> list[MeetingParticipant]:
     """Everybody who was in a meeting instance."""
-    pages = client.pages("/meetingParticipants", {"meetingId": meeting_id})
+    pages = client.pages("/meetingParticipants", {"meetingId": meeting_id, **_of(host_email)})
     return _gather(MeetingParticipant, [pages])
 
 
 def recordings(
-    client: WebexClient, meeting_id: str, *, since: datetime, now: datetime
+    client: WebexClient,
+    meeting_id: str,
+    *,
+    since: datetime,
+    now: datetime,
+    host_email: str | None = None,
 ) -> list[Recording]:
-    """All recordings of a meeting instance.
+    """All recordings of a meeting instance; with a host, as an administrator.
 
     Without ``from`` and ``to`` Webex looks at the last seven days only, and does not say
     that a meetingId changes this; so both are always sent, in windows of thirty days.
+    ``/admin/recordings`` says that it does change it, and takes no host.
     """
     which, windows = {"meetingId": meeting_id}, _windows(since, now)
-    return _gather(Recording, [client.pages("/recordings", {**which, **each}) for each in windows])
+    path = "/admin/recordings" if host_email else "/recordings"
+    return _gather(Recording, [client.pages(path, {**which, **each}) for each in windows])
 
 
-def recording(client: WebexClient, recording_id: str) -> Recording:
-    """One recording, with links that live three hours from now."""
-    return Recording.read(client.get(f"/recordings/{quote(recording_id, safe='')}"))
+def recording(
+    client: WebexClient, recording_id: str, *, host_email: str | None = None
+) -> Recording:
+    """One recording, with links that live three hours from now.
+
+    There is none below ``/admin``: administrators name the host here.
+    """
+    path = f"/recordings/{quote(recording_id, safe='')}"
+    return Recording.read(client.get(path, _of(host_email)))
 
 
 def transcripts(
-    client: WebexClient, meeting_id: str | None, *, since: datetime, now: datetime
+    client: WebexClient,
+    meeting_id: str | None,
+    *,
+    since: datetime,
+    now: datetime,
+    host_email: str | None = None,
 ) -> list[Transcript]:
     """All transcripts of a meeting instance, or of the account when ``meeting_id`` is None."""
-    which = {"meetingId": meeting_id} if meeting_id else {}
+    which = {"meetingId": meeting_id, **_of(host_email)} if meeting_id else {}
     windows = _windows(since, now)
     return _gather(
         Transcript, [client.pages("/meetingTranscripts", {**which, **each}) for each in windows]
@@ -77,7 +100,12 @@ def transcripts(
 
 
 def transcript_text(
-    client: WebexClient, transcript_id: str, meeting_id: str, text_format: str
+    client: WebexClient,
+    transcript_id: str,
+    meeting_id: str,
+    text_format: str,
+    *,
+    host_email: str | None = None,
 ) -> bytes:
     """A transcript as ``vtt`` or ``txt``, byte for byte.
 
@@ -86,7 +114,7 @@ def transcript_text(
     """
     return client.get_text(
         f"/meetingTranscripts/{quote(transcript_id, safe='')}/download",
-        {"meetingId": meeting_id, "format": text_format},
+        {"meetingId": meeting_id, "format": text_format, **_of(host_email)},
     )
 
 
@@ -99,6 +127,10 @@ def snippets(client: WebexClient, transcript_id: str) -> list[TranscriptSnippet]
 def me(client: WebexClient) -> Person:
     """Whose token it is."""
     return Person.read(client.get("/people/me"))
+
+
+def _of(host_email: str | None) -> dict[str, str]:
+    return {"hostEmail": host_email} if host_email else {}
 
 
 def _gather(model: type[Model], lists: Iterable[Iterator[dict[str, Any]]]) -> list[Model]:

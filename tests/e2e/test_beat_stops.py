@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from app.dispatch.broker import Broker
+from app.models.words import Queue
 from tests.e2e.house import PACE
-from tests.processes import spawn
+from tests.processes import eventually, spawn
 from tests.servers import ValkeyServer
 
 BEAT = ["celery", "-A", "workers", "beat", "--pidfile="]
@@ -43,7 +45,8 @@ def test_beat_ends_while_its_broker_is_frozen(tmp_path: Path, how: signal.Signal
             "CELERY_BROKER_URL": broker.url,
         }
         with spawn([sys.executable, "-m", *BEAT], told, cwd=tmp_path) as beat:
-            beat.wait_for("is starting")
+            sender = Broker(broker.url)
+            eventually(lambda: sender.depth(Queue.CONTROL), message=beat.output)
             broker.freeze()
 
             beat.process.send_signal(how)

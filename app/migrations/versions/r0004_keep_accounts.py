@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("refresh_expires_at", moment, nullable=True),
         sa.Column("renewing_until", moment, nullable=True),
         sa.Column("scopes", sa.Text(), nullable=True),
+        sa.Column("role", sa.String(), nullable=True),
         sa.Column("person_id", sa.String(), nullable=True),
         sa.Column("email", sa.String(), nullable=True),
         sa.Column("error", sa.Text(), nullable=True),
