@@ -128,7 +128,8 @@ def _print_meeting(meeting: MeetingStatus) -> None:
 def _why(ingest: IngestStatus) -> str:
     if ingest.state == State.RUNNING:
         return running_text(ingest)
-    why = ingest.error or ingest.reason or ""
+    told = (ingest.reason, ingest.error) if ingest.state == State.ABSENT else (ingest.error,)
+    why = ": ".join(filter(None, told)) or ingest.reason or ""
     here = here_text(ingest) if ingest.state == State.WAITING else ""
     return "; ".join(filter(None, [why, here]))
 

@@ -21,6 +21,9 @@ from app.webex.client import WebexClient
 UNKNOWN_START = timedelta(days=30)
 """How far before the first news of a meeting its recordings are looked for, if need be."""
 
+_NEVER_THERE = (Reason.NOT_AVAILABLE, Reason.GAVE_UP)
+"""An item that ended so was announced, and Webex never had it."""
+
 LISTED_AFTER = timedelta(hours=1)
 """So long after the end Webex's list of meetings is believed when it says: there is none."""
 
@@ -65,7 +68,7 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
         items = [
             item
             for item in items_of(session, work.meeting_row_id, work.ingest.resource)
-            if not (item.state == State.ABSENT and item.reason == Reason.NOT_AVAILABLE)
+            if not (item.state == State.ABSENT and item.reason in _NEVER_THERE)
         ]
     if not items and listed_without(work, flag):
         return Absent(none)

@@ -57,7 +57,7 @@ def decide(what: NothingYet | IngestError, ingest: Ingest, pace: Pace, now: date
         case Forbidden():
             return no_permission(ingest.resource)
         case Gone():
-            return Absent(Reason.DELETED)
+            return Absent(Reason.DELETED_AT_SOURCE)
         case NoFolderYet():
             seconds = delay_seconds(ingest.looks, pace)
             return Wait(_in(seconds, now), Reason.MEETING_UNKNOWN, looked=True)
@@ -104,7 +104,7 @@ def _pause(error: IngestError, pace: Pace, now: datetime) -> Wait | None:
 
 def _nothing_yet(reason: Reason, ingest: Ingest, pace: Pace, now: datetime) -> Outcome:
     if now >= ingest.patience_until and ingest.looks >= 1:
-        return Absent(Reason.NOT_AVAILABLE)
+        return Absent(Reason.GAVE_UP)
     until = _in(delay_seconds(ingest.looks, pace), now)
     if now < ingest.patience_until < until:
         until = ingest.patience_until

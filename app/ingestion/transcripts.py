@@ -19,7 +19,7 @@ def ingest_transcripts(work: Work) -> Outcome:
         work,
         resources.transcripts,
         flag=lambda listed: listed.has_transcription,
-        none=Reason.NOT_TRANSCRIBED,
+        none=Reason.TRANSCRIPTION_OFF,
     )
 
 

@@ -24,17 +24,30 @@ _RESOURCES: dict[str, tuple[str, str]] = {
 _REASONS = {
     Reason.STILL_PROCESSING: "Webex is still processing it",
     Reason.NOT_AVAILABLE: "Webex has none",
-    Reason.NOT_RECORDED: "the meeting was not recorded",
-    Reason.NOT_TRANSCRIBED: "the meeting was not transcribed",
+    Reason.GAVE_UP: (
+        "it had not appeared when the time for waiting was over; should it still come, a webhook "
+        "or `webex-ingest retry` opens it again"
+    ),
+    Reason.NOT_RECORDED: (
+        "the meeting was not recorded: somebody presses Record in the meeting, or its host lets it "
+        "record automatically"
+    ),
+    Reason.TRANSCRIPTION_OFF: (
+        "the meeting was not transcribed: its host records it, or switches on captions or the "
+        "AI Assistant in it"
+    ),
     Reason.NOT_FINAL: "Webex does not know yet when everybody came and went",
     Reason.TIMES_MISSING: "stored, but Webex never told when everybody came and went",
     Reason.MEETING_UNKNOWN: "Webex has not told yet when and where the meeting took place",
     Reason.MEETING_IN_PROGRESS: "the meeting is still going on",
     Reason.SETTLING: "found, now looking whether more appear",
     Reason.ITEMS_PENDING: "found, not all of them stored yet",
-    Reason.DOWNLOAD_PREVENTED: "its owner does not allow downloads",
+    Reason.DOWNLOAD_PREVENTED: (
+        "its owner does not allow downloads: they switch off “Prevent downloading” of the "
+        "recording at Webex, then `webex-ingest retry` fetches it"
+    ),
     Reason.NO_PERMISSION: "the account may not read all of it",
-    Reason.DELETED: "deleted at Webex",
+    Reason.DELETED_AT_SOURCE: "it was deleted at Webex before it could be stored",
     Reason.DISK_FULL: "the disk of the archive is full",
     Reason.ARCHIVE_UNAVAILABLE: "the archive cannot be written or read",
     Reason.HOST_BUSY: "as many downloads from this host as allowed are running already",

@@ -29,7 +29,7 @@ from app.errors import (
     WebexUnavailable,
     WorkerStopping,
 )
-from app.ingestion.retry import NothingYet, decide, delay_seconds
+from app.ingestion.retry import NothingYet, decide, delay_seconds, no_permission
 from app.ingestion.workbench import Pace
 from app.models.outcomes import Absent, Failed, Outcome, Wait
 from app.models.tables import Ingest
@@ -100,7 +100,7 @@ def test_what_has_not_appeared_is_absent_after_patience_and_two_looks(
     for what in (NothingYet(), NotFound("404")):
         outcome = decide(what, row(left=left, looks=looks), PACE, NOW)
 
-        assert (outcome == Absent(Reason.NOT_AVAILABLE)) is absent
+        assert (outcome == Absent(Reason.GAVE_UP)) is absent
 
 
 @pytest.mark.parametrize("error", LASTING, ids=lambda error: error.code)
@@ -166,8 +166,8 @@ def test_a_second_link_is_asked_before_fewer_bytes_are_believed_however_late_it_
 
 
 def test_what_webex_will_not_give_is_absent() -> None:
-    assert decide(Forbidden("403"), row(), PACE, NOW) == Absent(Reason.NO_PERMISSION)
-    assert decide(Gone("410"), row(), PACE, NOW) == Absent(Reason.DELETED)
+    assert decide(Forbidden("403"), row(), PACE, NOW) == no_permission(row().resource)
+    assert decide(Gone("410"), row(), PACE, NOW) == Absent(Reason.DELETED_AT_SOURCE)
 
 
 def test_a_meeting_without_a_folder_waits_for_its_details() -> None:

@@ -135,7 +135,7 @@ def test_what_webex_lists_as_not_recorded_is_absent_an_hour_after_the_end(stage:
 
     states = stage.states(meeting_id)
     assert states["recordings"] == ("absent", "not_recorded")
-    assert states["meetingTranscripts"] == ("absent", "not_transcribed")
+    assert states["meetingTranscripts"] == ("absent", "transcription_off")
     assert 3600 <= hours_waited(stage, meeting_id) * 3600 <= 2.6 * 3600
     assert manifest_of(stage, meeting_id)["complete"] is True
 
@@ -144,7 +144,7 @@ def test_what_never_appears_and_is_not_listed_is_absent_after_two_days(stage: St
     meeting_id = held(stage, recordings=0, transcripts=0, timeline={"details": None})
 
     states = stage.states(meeting_id)
-    assert set(states.values()) == {("absent", "not_available"), ("done", None)}
+    assert set(states.values()) == {("absent", "gave_up"), ("done", None)}
     assert states["recordings"][0] == "absent"
     assert 48 <= hours_waited(stage, meeting_id) <= 50
     assert len(stage.asked("/v1/meetingTranscripts")) < 90, "looks grow rarer, up to an hour"

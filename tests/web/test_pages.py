@@ -105,7 +105,7 @@ def test_hostile_words_are_inert_on_every_page(client: FlaskClient, rows: Rows) 
     meeting = rows.failed_meeting(
         "m_I_1", HOSTILE, title=HOSTILE, host_email=HOSTILE, site_url=HOSTILE
     )
-    rows.ingest(meeting, HOSTILE, HOSTILE, Absent(Reason.DELETED))
+    rows.ingest(meeting, HOSTILE, HOSTILE, Absent(Reason.DELETED_AT_SOURCE))
     rows.file(meeting, HOSTILE, Kind.VIDEO, 1, HOSTILE)
     rows.people(meeting, [HOSTILE])
 

@@ -1,4 +1,4 @@
-"""Webex accounts with their sealed tokens."""
+"""Webex accounts with their sealed tokens, and two reasons by better names."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,8 +9,13 @@ branch_labels = None
 depends_on = None
 
 
+_RENAMED = {"not_transcribed": "transcription_off", "deleted": "deleted_at_source"}
+
+
 def upgrade() -> None:
-    """Make the table."""
+    """Make the table, and give two reasons the names that they have now."""
+    for old, new in _RENAMED.items():
+        _rename(old, new)
     moment = sa.DateTime(timezone=True)
     op.create_table(
         "account",
@@ -38,4 +43,11 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the table, and with it all tokens."""
+    for old, new in _RENAMED.items():
+        _rename(new, old)
     op.drop_table("account")
+
+
+def _rename(old: str, new: str) -> None:
+    ingest = sa.table("ingest", sa.column("reason", sa.String()))
+    op.execute(ingest.update().where(ingest.c.reason == old).values(reason=new))
