@@ -25,7 +25,7 @@ from app.db.suspects import is_suspect, is_suspect_running, one_by_one
 from app.errors import LeaseLost
 from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
 from app.models.tables import Ingest, Meeting
-from app.models.words import Priority, State, queue_of
+from app.models.words import Priority, Reason, State, queue_of
 
 _KEY = ("meeting_row_id", "resource", "resource_id")
 
@@ -131,6 +131,21 @@ def reopen(
             bytes_per_second=None,
             updated_at=now,
         )
+    )
+    return int(result.rowcount)  # type: ignore[attr-defined]
+
+
+def note_at_source(session: Session, *which: Any, deleted: bool, now: datetime) -> int:
+    """Note beside stored items that Webex has deleted them, or has them again; how many changed.
+
+    Nothing of ours is deleted because Webex's was.
+    """
+    is_noted = col(Ingest.reason) == Reason.DELETED_AT_SOURCE
+    differs = or_(col(Ingest.reason).is_(None), ~is_noted) if deleted else is_noted
+    result = session.execute(
+        update(Ingest)
+        .where(*which, col(Ingest.state) == State.DONE, differs)
+        .values(reason=Reason.DELETED_AT_SOURCE if deleted else None, updated_at=now)
     )
     return int(result.rowcount)  # type: ignore[attr-defined]
 

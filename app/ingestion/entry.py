@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from app.db.ingests import new_ingest, open_ingests, reopen, wake
+from app.db.ingests import new_ingest, note_at_source, open_ingests, reopen, wake
 from app.db.meetings import mark_incomplete, touch
 from app.db.standing import standing_of
 from app.ingestion.workbench import Pace
@@ -32,6 +32,8 @@ class Urgency(IntEnum):
     """Webex says something about it, so look now; what runs looks once more when it ends."""
     CHANGED = 2
     """It may be another one than before, so look even if it is done."""
+    GONE = 3
+    """Webex has deleted it: noted beside what is stored, and nothing that is not known is made."""
 
 
 Wishes = Mapping[tuple[str, str], Urgency]
@@ -43,6 +45,7 @@ _ENDED = {
     Urgency.WANTED: (State.ABSENT, State.FAILED),
     Urgency.NEWS: (State.ABSENT, State.FAILED),
     Urgency.CHANGED: (State.ABSENT, State.FAILED, State.DONE),
+    Urgency.GONE: (),
 }
 
 
@@ -76,11 +79,16 @@ def want(
         for key, urgency in wishes.items():
             row = standing.get((meeting.id, *key))
             patience = _patience(meeting, urgency, pace, now)
+            if row is None and urgency is Urgency.GONE:
+                continue
             if row is None:
                 due_at = _first_due(meeting, key[0], pace, now)
                 new = new_ingest(meeting, *key, due_at=due_at, patience_until=patience, now=now)
                 missing.append(new)
                 opened.add(meeting.id)
+            elif urgency is Urgency.GONE and row.state == State.DONE:
+                note_at_source(session, *_which(meeting, key), deleted=True, now=now)
+                woken.add(meeting.id)
             elif row.state in _ENDED[urgency]:
                 _reopen(session, meeting, key, urgency, patience, now)
                 opened.add(meeting.id)

@@ -127,6 +127,8 @@ def _read(stored: WebhookEvent) -> Told | Verdict | None:
             return _judged(stored, event, data.id)
         case Resource.PARTICIPANTS, "joined" | "left":
             return _judged(stored, event, data.meeting_id)
+        case Resource.RECORDINGS, "deleted" if data.meeting_id:
+            return _judged(stored, event, data.meeting_id)
         case (Resource.RECORDINGS, "created" | "updated") | (Resource.TRANSCRIPTS, "created"):
             return _judged(stored, event, data.meeting_id) if data.meeting_id else None
     # Of no meeting that took place, such as a new one in somebody's calendar.

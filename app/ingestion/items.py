@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from app.db.ingests import heartbeat, new_ingest, open_ingests
-from app.db.meetings import lock_meeting
+from sqlmodel import col
+
+from app.db.ingests import heartbeat, new_ingest, note_at_source, open_ingests
+from app.db.meetings import lock_meeting, touch
 from app.db.standing import items_of
 from app.errors import PartialList
 from app.ingestion.entry import patience_until
@@ -64,6 +66,7 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
         _open_new(work, [each.id for each in error.items])
         raise
     _open_new(work, [each.id for each in found])
+    _note_deletions(work, {each.id for each in found})
     with bench.database.reading() as session:
         items = [
             item
@@ -115,6 +118,28 @@ def _open_new(work: Work, found: Sequence[str]) -> None:
             for resource_id in found
         ]
         open_ingests(session, wanted)
+
+
+def _note_deletions(work: Work, listed: set[str]) -> None:
+    """Note which stored items Webex no longer lists, and which it lists again.
+
+    What was stored a moment ago may be missing because the list lags.
+    """
+    now = work.bench.clock()
+    mine = (
+        col(Ingest.meeting_row_id) == work.meeting_row_id,
+        col(Ingest.resource) == work.ingest.resource,
+        col(Ingest.resource_id) != "",
+    )
+    is_listed = col(Ingest.resource_id).in_(listed)
+    with work.bench.database.transaction() as session:
+        lock_meeting(session, work.meeting_row_id)
+        heartbeat(session, work.lease, now=now)
+        lagging = col(Ingest.ended_at) > now - LISTED_AFTER
+        noted = note_at_source(session, *mine, ~is_listed, ~lagging, deleted=True, now=now)
+        noted += note_at_source(session, *mine, is_listed, deleted=False, now=now)
+        if noted:
+            touch(session, work.meeting_row_id)
 
 
 def _when_settled(work: Work, items: Sequence[Ingest]) -> Outcome:

@@ -42,11 +42,11 @@ def tell_meetings(
     events: defaultdict[str, list[Event]] = defaultdict(list)
     for each in told:
         events[each.meeting_id].append(each.event)
-    # That somebody came or went makes no meeting: it is fetched when it has ended.
+    # That somebody came or went, or that something is no more, makes no meeting.
     made = {
         each.meeting_id: owner_of(each.event)
         for each in told
-        if each.event.resource != Resource.PARTICIPANTS
+        if each.event.resource != Resource.PARTICIPANTS and each.event.event != "deleted"
     }
     ensure_meetings(session, made, source="webhook", now=now)
     meetings = lock_meetings(session, events.keys())
@@ -103,6 +103,8 @@ def _wishes(meeting: Meeting, events: Sequence[Event], whole: Wishes) -> Wishes:
                     wish(Urgency.NEWS, Resource.PARTICIPANTS)
             case Resource.MEETINGS, "started":
                 pass
+            case resource, "deleted":
+                wish(Urgency.GONE, resource, event.data.id)
             case resource, what:
                 for each, _ in whole:
                     wish(Urgency.WANTED, each)

@@ -47,7 +47,7 @@ _REASONS = {
         "recording at Webex, then `webex-ingest retry` fetches it"
     ),
     Reason.NO_PERMISSION: "the account may not read all of it",
-    Reason.DELETED_AT_SOURCE: "it was deleted at Webex before it could be stored",
+    Reason.DELETED_AT_SOURCE: "it was deleted at Webex; what is stored stays",
     Reason.DISK_FULL: "the disk of the archive is full",
     Reason.ARCHIVE_UNAVAILABLE: "the archive cannot be written or read",
     Reason.HOST_BUSY: "as many downloads from this host as allowed are running already",
