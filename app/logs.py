@@ -25,6 +25,8 @@ _SECRET_TEXT = (
 )
 
 
+_SHORTEST_SECRET = 6
+
 _TALKATIVE = {
     "alembic": logging.WARNING,
     "kombu": logging.WARNING,
@@ -34,6 +36,20 @@ _TALKATIVE = {
     # It warns about headers that it cannot read, and tells the whole address: a ticket is in it.
     "urllib3": logging.ERROR,
 }
+
+
+_MOST_LEARNED = 256
+_LEARNED: dict[str, None] = {}
+"""Secrets that this process has met since its logs were set up, such as tokens it has renewed."""
+
+
+def hide(secret: str) -> None:
+    """Cut one more secret out of every line from now on; the oldest of many are forgotten."""
+    if len(secret) < _SHORTEST_SECRET or secret in _LEARNED:
+        return
+    while len(_LEARNED) >= _MOST_LEARNED:
+        _LEARNED.pop(next(iter(_LEARNED)), None)
+    _LEARNED[secret] = None
 
 
 def configure_logs(*, log_format: str | None, secrets: Iterable[str]) -> None:
@@ -80,7 +96,8 @@ class SecretRemover:
     """Cuts secrets out of every text of a line; the last line of defence, not the first."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        longest_first = sorted({each for each in secrets if len(each) >= 6}, key=len, reverse=True)
+        long_enough = {each for each in secrets if len(each) >= _SHORTEST_SECRET}
+        longest_first = sorted(long_enough, key=len, reverse=True)
         self._secrets = [re.escape(each) for each in longest_first]
         self._known = re.compile("|".join(self._secrets)) if self._secrets else None
 
@@ -107,6 +124,8 @@ class SecretRemover:
         """Return a text without secrets."""
         if self._known:
             text = self._known.sub("[removed]", text)
+        for secret in tuple(_LEARNED):
+            text = text.replace(secret, "[removed]")
         for pattern, replacement in _SECRET_TEXT:
             text = pattern.sub(replacement, text)
         return text

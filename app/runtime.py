@@ -21,6 +21,7 @@ from app.errors import SettingsError
 from app.ingestion.accounts import Accounts
 from app.ingestion.tokens import Given, TokenKeeper
 from app.ingestion.workbench import Pace, Workbench
+from app.logs import hide
 from app.models.times import Clock, utc_now
 from app.models.words import Queue
 from app.opening import open_database
@@ -82,7 +83,12 @@ def make_accounts(
     given = _given(settings)
     sealer = Sealer([key.get_secret_value() for key in settings.encryption_key])
     keeper = TokenKeeper(
-        database, sealer, renew=partial(renew, api_url, clock=clock), given=given, clock=clock
+        database,
+        sealer,
+        renew=partial(renew, api_url, clock=clock),
+        given=given,
+        clock=clock,
+        hide=hide,
     )
 
     def make_gate(name: str) -> SharedGate:

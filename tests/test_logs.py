@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from app.logs import SecretRemover, configure_logs
+from app.logs import SecretRemover, configure_logs, hide
 
 TOKEN = "an-access-token-for-tests"
 PASSWORD = "pass word/with+signs"
@@ -165,3 +165,12 @@ def test_the_longest_secret_goes_first_and_short_words_are_no_secrets() -> None:
     remover = SecretRemover(["secret", "secret-and-more", "abc", ""])
 
     assert remover.clean_text("secret-and-more secret abc") == "[removed] [removed] abc"
+
+
+def test_a_secret_that_is_met_later_is_removed_as_well() -> None:
+    remover = SecretRemover([])
+    hide("a-token-that-was-renewed")
+
+    line = remover(None, "info", {"event": "it was a-token-that-was-renewed"})
+
+    assert line == {"event": "it was [removed]"}

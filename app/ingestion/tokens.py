@@ -72,8 +72,16 @@ class TokenKeeper:
     """
 
     def __init__(
-        self, database: Database, sealer: Sealer, *, renew: Renew, given: Given, clock: Clock
+        self,
+        database: Database,
+        sealer: Sealer,
+        *,
+        renew: Renew,
+        given: Given,
+        clock: Clock,
+        hide: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._hide = hide
         self._database = database
         self._sealer = sealer
         self._renew = renew
@@ -250,12 +258,14 @@ class TokenKeeper:
 
     def _sealed(self, pair: TokenPair, before: Account | None = None) -> dict[str, Any]:
         """A pair as columns; what Webex left out of it stays as it was ``before``."""
+        self._hide(pair.access_token)
         values: dict[str, Any] = {
             "access_token": self._sealer.seal(pair.access_token),
             "access_expires_at": pair.access_expires_at,
             "renew_at": _renew_at(pair, self._clock()) if pair.refresh_token or before else None,
         }
         if pair.refresh_token is not None:
+            self._hide(pair.refresh_token)
             values["refresh_token"] = self._sealer.seal(pair.refresh_token)
         if pair.refresh_expires_at is not None:
             values["refresh_expires_at"] = pair.refresh_expires_at
@@ -278,10 +288,12 @@ class TokenKeeper:
 
     def _open(self, sealed: str) -> str:
         try:
-            return self._sealer.open(sealed)
+            secret = self._sealer.open(sealed)
         except SettingsError as error:
             # Nothing is wrong with the work: it waits until the key is back.
             raise TokenRefused(str(error)) from None
+        self._hide(secret)
+        return secret
 
 
 def _renew_at(pair: TokenPair, now: datetime) -> datetime | None:
