@@ -12,6 +12,20 @@ from app.db.schema import migrate
 from tests.servers import PostgresServer, ValkeyServer
 from tests.stage import Stage, staged
 
+LONG = ("chaos", "ingestion", "e2e", "test_benchmarks.py")
+"""What takes longest. It begins first, so that no process is left with it alone at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long tests before the others, each file in one piece."""
+    root = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        top = item.path.relative_to(root).parts[0]
+        return LONG.index(top) if top in LONG else len(LONG)
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[ValkeyServer]:
