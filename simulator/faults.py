@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from simulator.links import DeadLink, LinkKind
 
@@ -47,6 +47,7 @@ class Fault(BaseModel):
     resumed: bool | None = None
     times: int | None = Field(default=1, ge=1)
     skip: int = Field(default=0, ge=0)
+    every: int = Field(default=1, ge=1)
 
     status: int | None = Field(default=None, ge=100, le=599)
     headers: dict[str, str] = {}
@@ -63,6 +64,16 @@ class Fault(BaseModel):
     short_bytes: int | None = Field(default=None, ge=0)
     short_fraction: float | None = Field(default=None, ge=0, le=1)
     short_announced: bool = False
+
+    _passed: int = PrivateAttr(default=0)
+
+    def is_due(self) -> bool:
+        """Count one request that it concerns; whether it is the turn of this one."""
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        self._passed += 1
+        return self._passed % self.every == 0
 
     @field_validator("path_regex")
     @classmethod

@@ -82,10 +82,7 @@ class Ledger:
     def take(self, seen: SeenRequest) -> Fault | None:
         """Return the first fault that this request meets, use it up, and note that it did."""
         for fault in self.faults:
-            if not fault.concerns(seen):
-                continue
-            if fault.skip > 0:
-                fault.skip -= 1
+            if not fault.concerns(seen) or not fault.is_due():
                 continue
             if fault.times is not None:
                 fault.times -= 1

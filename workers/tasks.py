@@ -18,16 +18,16 @@ def register_tasks(app: Celery, runtime: Runtime) -> None:
     def sweep_once() -> None:
         sweep(bench)
 
-    @app.task(name=ACCOUNTS_TASK, time_limit=90)
+    @app.task(name=ACCOUNTS_TASK)
     def keep_accounts() -> None:
-        bench.accounts.look_after()
+        bench.accounts.look_after(bench.patience)
 
-    @app.task(name=WEBHOOKS_TASK, time_limit=90)
+    @app.task(name=WEBHOOKS_TASK)
     def keep_webhooks() -> None:
         settings = runtime.settings
         if settings.webhook_address is not None:
             secret = next(iter(settings.webhook_secrets), None)
-            reactivate(bench.accounts, Place(settings.webhook_address, secret))
+            reactivate(bench, Place(settings.webhook_address, secret))
 
     @app.task(name=RUN_TASK)
     def run(ingest_id: int) -> None:

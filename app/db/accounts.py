@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, null, or_, select, update
+from sqlalchemy import and_, delete, func, null, or_, select, true, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -20,7 +20,6 @@ _NOTHING_KNOWN: dict[str, Any] = {
     "refresh_expires_at": None,
     "renewing_until": None,
     "scopes": None,
-    "seed": None,
     "error": None,
     "person_id": None,
     "email": None,
@@ -37,26 +36,40 @@ def find_account(session: Session, name: str) -> Account | None:
     return session.scalars(select(Account).where(col(Account.name) == name)).one_or_none()
 
 
-def put_account(session: Session, name: str, *, now: datetime, **values: Any) -> None:
-    """Make an account, or replace all that is known of its tokens."""
-    values = _NOTHING_KNOWN | values
-    insert = insert_into(session, Account).values(name=name, generation=1, added_at=now, **values)
-    session.execute(
-        insert.on_conflict_do_update(
-            index_elements=["name"], set_=values | {"generation": Account.generation + 1}
-        )
-    )
+def put_account(
+    session: Session, name: str, *, now: datetime, seed: str = "", **values: Any
+) -> None:
+    """Make an account, or replace all that is known of its tokens but the seeds it had."""
+    _put(session, name, seed, now, values)
 
 
 def plant_account(session: Session, name: str, *, seed: str, now: datetime, **values: Any) -> None:
-    """Make or replace an account, unless it goes back to this very seed already."""
-    values = _NOTHING_KNOWN | {"seed": seed, "renew_at": now} | values
-    insert = insert_into(session, Account).values(name=name, generation=1, added_at=now, **values)
+    """Make or replace an account, unless it has had this seed before.
+
+    Processes that were started with other settings would else undo each other's work for ever.
+    """
+    new = func.instr if session.get_bind().dialect.name == "sqlite" else func.strpos
+    unseen = new(func.coalesce(col(Account.seed), ""), seed) == 0
+    _put(session, name, seed, now, {"renew_at": now} | values, unseen)
+
+
+def _put(
+    session: Session,
+    name: str,
+    seed: str,
+    now: datetime,
+    values: dict[str, Any],
+    *which: Any,
+) -> None:
+    values = _NOTHING_KNOWN | values
+    insert = insert_into(session, Account).values(
+        name=name, generation=1, added_at=now, seed=seed, **values
+    )
+    seeds = func.coalesce(col(Account.seed), "") + " " + seed
+    again = values | {"generation": Account.generation + 1, "seed": seeds}
     session.execute(
         insert.on_conflict_do_update(
-            index_elements=["name"],
-            set_=values | {"generation": Account.generation + 1},
-            where=or_(col(Account.seed).is_(None), col(Account.seed) != seed),
+            index_elements=["name"], set_=again, where=and_(true(), *which)
         )
     )
 

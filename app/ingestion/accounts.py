@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from app.db import accounts as table
 from app.db.engine import Database
-from app.errors import AccountUnknown, Forbidden, NotFound, WebexError
+from app.errors import AccountUnknown, Forbidden, NotFound, WebexError, WebexUnavailable
 from app.ingestion.status import account_status
 from app.ingestion.tokens import OF_SETTINGS, TokenKeeper
 from app.models.status import AccountStatus
@@ -26,6 +26,7 @@ from app.webex.sign_in import App, TokenPair
 T = TypeVar("T")
 _READ_AGAIN_SECONDS = 30
 
+Look = Callable[[], None]
 MakeGate = Callable[[str], Gate]
 
 
@@ -52,6 +53,7 @@ class Accounts:
     ) -> None:
         self._given_role = given_role
         self._views: dict[str, tuple[View, float]] = {}
+        self._names_known: tuple[frozenset[str], float] = (frozenset(), -math.inf)
         self.api_url = api_url
         self.keeper = keeper
         self._database = database
@@ -81,11 +83,19 @@ class Accounts:
         return self._default(self.all())
 
     def in_turn(self, first: str) -> Iterator[tuple[str, WebexClient]]:
-        """Every account, the most likely one first."""
-        yield first, self.client(first)
-        for name in self.names():
-            if name != first:
-                yield name, self.client(name)
+        """Every account, the most likely one first; one that is no more comes last."""
+        names = self.names()
+        others = [name for name in names if name != first]
+        for name in [first, *others] if first in names else [*others, first]:
+            yield name, self.client(name)
+
+    def is_known(self, name: str) -> bool:
+        """Whether there is such an account; looked up twice a minute."""
+        known, at = self._names_known
+        if time.monotonic() - at >= _READ_AGAIN_SECONDS:
+            known = frozenset(self.names())
+            self._names_known = (known, time.monotonic())
+        return name in known
 
     def view(self, name: str) -> View:
         """As what an account asks, and as whom; looked up twice a minute."""
@@ -108,20 +118,23 @@ class Accounts:
     def first_that_can(self, first: str, ask: Callable[[str, WebexClient], T]) -> tuple[str, T]:
         """Ask the accounts in turn; the first one that has an answer, and the answer.
 
-        Raises what the first one was told. Whatever else is wrong with the others, such as a
-        closed gate, is no reason to wait: it need not be theirs.
+        Raises what the first one was told, but WebexUnavailable where another one could not be
+        asked: then nobody knows yet whether it can, and a closed gate of theirs is no reason to
+        wait for it.
         """
         refusal: WebexError | None = None
+        unasked: WebexError | None = None
         for name, client in self.in_turn(first):
             try:
                 return name, ask(name, client)
             except (NotFound, Forbidden) as error:
                 refusal = refusal or error
-            except WebexError:
+            except WebexError as error:
                 if name == first:
                     raise
+                unasked = WebexUnavailable(f"account {name} could not be asked: {error}")
         assert refusal is not None
-        raise refusal
+        raise unasked or refusal
 
     def owners(self) -> Callable[[Event], str]:
         """Says of events whose they are: of whoever made the webhook, else of the default."""
@@ -153,12 +166,14 @@ class Accounts:
         """
         self.keeper.keep(name, pair, app, role)
         self._views.pop(name, None)
+        self._names_known = (frozenset(), -math.inf)
         return self.describe(name)
 
-    def describe(self, name: str) -> str | None:
+    def describe(self, name: str, look: Look | None = None) -> str | None:
         """Ask Webex whose account it is and write it down; None if it does not say."""
+        client = self.client(name)
         try:
-            person = resources.me(self.client(name))
+            person = resources.me(client.accompanied_by(look) if look else client)
         except WebexError:
             return None
         email = person.emails[0] if person.emails else None
@@ -168,13 +183,16 @@ class Accounts:
                 table.describe_account(session, account, person_id=person.id, email=email)
         return email
 
-    def look_after(self) -> None:
-        """Renew and seal again what is due; find out whose the accounts are that nobody knows."""
+    def look_after(self, patience: Callable[[], Look]) -> None:
+        """Renew and seal again what is due; find out whose the accounts are that nobody knows.
+
+        ``patience`` gives for each account what ends a question that takes too long.
+        """
         self.keeper.renew_due()
         self.keeper.reseal()
         for account in self.all():
             if account.person_id is None and account.error is None:
-                self.describe(account.name)
+                self.describe(account.name, patience())
 
     def remove(self, name: str) -> int:
         """Forget an account and its tokens; how much work waits for it. Raises AccountUnknown."""
@@ -186,6 +204,7 @@ class Accounts:
                 )
             waiting = table.open_work_of(session, name)
         self.keeper.forget(name)
+        self._names_known = (frozenset(), -math.inf)
         return waiting
 
     def _names(self, accounts: Sequence[Account]) -> list[str]:
@@ -200,5 +219,6 @@ class _TokensOf:
     """The tokens of one account, as its client asks for them."""
 
     def __init__(self, keeper: TokenKeeper, name: str) -> None:
+        self.at_hand = partial(keeper.at_hand, name)
         self.current = partial(keeper.current, name)
         self.instead_of = partial(keeper.instead_of, name)

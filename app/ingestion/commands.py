@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from app.db.ingests import reopen
 from app.db.meetings import (
+    assign,
     ensure_meeting,
     find_meeting,
     hint,
@@ -68,10 +69,12 @@ def request_meetings(bench: Workbench, meeting_ids: Sequence[str]) -> None:
             meeting = ensure_meeting(
                 session, meeting_id, source="command", now=now, account=account
             )
+            assert meeting.id is not None
+            if meeting.account != account:
+                assign(session, meeting.id, account)
             hint(session, meeting, end_at=end)
             session.refresh(meeting)
             want_meeting(session, meeting, pace=bench.pace, now=now)
-            assert meeting.id is not None
             settle_completeness(session, meeting.id, now=now)
     _nudge(bench)
 

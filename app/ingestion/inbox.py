@@ -22,7 +22,6 @@ from app.errors import (
     DatabaseUnavailable,
     NotFound,
     WebexError,
-    WebexUnavailable,
     WorkerStopping,
 )
 from app.ingestion.news import Told, tell_meetings
@@ -36,7 +35,6 @@ from app.webex.client import WebexClient
 EVENTS_AT_ONCE = 200
 _SECONDS_A_SWEEP = 2
 _SECONDS_OF_QUESTIONS = 1
-_LONGEST_QUESTION_SECONDS = 15
 _MOST_TRIES = 20
 _LONGEST_PAUSE_SECONDS = 3600
 
@@ -96,23 +94,6 @@ def ask_about_events(bench: Workbench, unclear: Sequence[WebhookEvent]) -> None:
             return
 
 
-class _Patience:
-    """Ends a question that takes too long for a sweep, or when the worker stops."""
-
-    def __init__(self, bench: Workbench) -> None:
-        self._stopping = bench.stopping
-        self._until = time.monotonic() + _LONGEST_QUESTION_SECONDS
-
-    def look(self) -> None:
-        """Raises WebexUnavailable or WorkerStopping."""
-        if self._stopping():
-            raise WorkerStopping("the worker stops; the event is asked about later")
-        if time.monotonic() > self._until:
-            raise WebexUnavailable(
-                f"Webex's answer took more than {_LONGEST_QUESTION_SECONDS} seconds"
-            )
-
-
 def _read(stored: WebhookEvent) -> Told | Verdict | None:
     """Read a stored event; None if only Webex can say which meeting it is about."""
     try:
@@ -156,7 +137,7 @@ def _fault(stored: WebhookEvent, error: Exception) -> Verdict:
 def _explained(bench: Workbench, stored: WebhookEvent) -> Told | Verdict:
     """Ask all accounts, first the one whose webhook it was; raises the WebexError of that one."""
     event = Event.read(json.loads(stored.body))
-    look, now = _Patience(bench).look, bench.clock()
+    look, now = bench.patience(), bench.clock()
     _, meeting_id = bench.accounts.first_that_can(
         bench.accounts.owners()(event),
         lambda name, client: _meeting_of(

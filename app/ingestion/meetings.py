@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 def ingest_meeting(work: Work) -> Outcome:
     """Fetch and store the details; they appear about fifteen minutes after the end."""
-    details = _details(work)
+    details = read_details(work)
     _tell(work, details)
     if details.state != "ended":
         now = work.bench.clock()
@@ -33,7 +33,7 @@ def ingest_meeting(work: Work) -> Outcome:
     return Done()
 
 
-def _details(work: Work) -> MeetingDetails:
+def read_details(work: Work) -> MeetingDetails:
     """Read the meeting as its account; where that cannot, the first one that can has it now."""
     accounts, meeting = work.bench.accounts, work.meeting
 

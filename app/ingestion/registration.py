@@ -8,7 +8,7 @@ from enum import StrEnum
 import structlog
 
 from app.errors import WebexError
-from app.ingestion.accounts import Accounts
+from app.ingestion.workbench import Workbench
 from app.models.webex import Webhook
 from app.webex import webhooks
 from app.webex.client import WebexClient
@@ -146,15 +146,15 @@ def unregister(client: WebexClient, *, target_url: str) -> list[Change]:
     return changes
 
 
-def reactivate(accounts: Accounts, place: Place) -> int:
+def reactivate(bench: Workbench, place: Place) -> int:
     """Switch on again what Webex has switched off; how many webhooks there were.
 
     Webex does so after 100 failures in five minutes, and never on again (Webhooks guide). Whatever
     else is wrong is logged: somebody may have wanted it so.
     """
     switched_on = 0
-    for name in accounts.names():
-        client = accounts.client(name)
+    for name in bench.accounts.names():
+        client = bench.accounts.client(name).accompanied_by(bench.patience())
         try:
             findings = examine(webhooks.webhooks(client), place)
             changes = mend(client, findings, place, only={Problem.INACTIVE})

@@ -11,7 +11,7 @@ from app.db.ingests import end_attempt, lease, reopen, wake
 from app.db.meetings import lock_meeting, settle_completeness, touch
 from app.errors import ArchiveUnavailable, DatabaseUnavailable, DiskFull, IngestError, LeaseLost
 from app.ingestion.extras import EXTRAS, ingest_extra
-from app.ingestion.meetings import ingest_meeting
+from app.ingestion.meetings import ingest_meeting, read_details
 from app.ingestion.participants import ingest_participants
 from app.ingestion.recordings import ingest_recording, ingest_recordings
 from app.ingestion.retry import MOST_LOST, decide
@@ -20,7 +20,7 @@ from app.ingestion.transcripts import ingest_transcript, ingest_transcripts
 from app.ingestion.workbench import Work, Workbench
 from app.models.outcomes import Failed, Outcome, Wait
 from app.models.tables import Ingest, Meeting
-from app.models.words import Priority, Resource, State
+from app.models.words import Priority, Reason, Resource, State
 
 log = structlog.get_logger()
 
@@ -67,6 +67,10 @@ def _attempt(work: Work) -> Outcome:
         return Failed("worker_lost", f"{MOST_LOST} workers in a row vanished while working on it")
     step = (_ITEMS if work.ingest.resource_id else _LISTS)[work.ingest.resource]
     try:
+        if not work.bench.accounts.is_known(work.ingest.account):
+            # Hands the meeting over to whoever can read it now; else it waits for the account.
+            read_details(work)
+            return Wait(work.bench.clock(), Reason.STILL_PROCESSING, counts=False)
         return step(work)
     except (LeaseLost, DatabaseUnavailable):
         raise

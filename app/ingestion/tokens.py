@@ -96,16 +96,21 @@ class TokenKeeper:
 
     def current(self, name: str) -> str:
         """The access token of an account; raises TokenRefused, TokenRenewing."""
-        now = self._clock()
-        known = self._known.get(name)
-        if known is not None and known.is_fresh(now):
-            return known.access_token
+        if token := self.at_hand(name):
+            return token
         account = self._find(name)
         if account is None:
             return self._of_settings(name)
-        if account.renew_at is not None and account.renew_at <= now:
+        is_old = account.renew_at is not None and account.renew_at <= self._clock()
+        if is_old or (account.access_token is None and account.refresh_token is not None):
             return self._next_or_present(account)
         return self._remember(account)
+
+    def at_hand(self, name: str) -> str | None:
+        """The access token of an account as this process read it lately; None if it must look."""
+        known = self._known.get(name)
+        is_fresh = known is not None and known.is_fresh(self._clock())
+        return known.access_token if known is not None and is_fresh else None
 
     def instead_of(self, name: str, refused: str) -> str | None:
         """Another token than one that Webex has refused; None where there is no other.
@@ -131,11 +136,11 @@ class TokenKeeper:
                 "client_id": app.client_id,
                 "client_secret": self._sealer.seal(app.client_secret),
             }
-        if name == OF_SETTINGS and self._given.refresh_token:
-            # Else the one of the settings, which is older, would take its place.
-            values["seed"] = _fingerprint(self._given.refresh_token)
+        seed = self._given.refresh_token if name == OF_SETTINGS else None
         with self._database.transaction() as session:
-            table.put_account(session, name, now=now, **values)
+            # The one of the settings is older, and must not take its place.
+            planted = _fingerprint(seed) if seed else ""
+            table.put_account(session, name, now=now, seed=planted, **values)
         self.forget(name)
 
     def forget(self, name: str) -> None:
@@ -165,7 +170,7 @@ class TokenKeeper:
         if name != OF_SETTINGS or given.refresh_token is None or given.app is None:
             return account
         seed = _fingerprint(given.refresh_token)
-        if account is not None and account.seed == seed:
+        if account is not None and seed in (account.seed or "").split():
             return account
         with self._database.transaction() as session:
             table.plant_account(
@@ -304,4 +309,4 @@ def _renew_at(pair: TokenPair, now: datetime) -> datetime | None:
 
 
 def _fingerprint(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode()).hexdigest()[:32]

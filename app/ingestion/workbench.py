@@ -14,11 +14,13 @@ from app.archive.store import Archive
 from app.db.engine import Database
 from app.db.ingests import Lease, heartbeat
 from app.db.intake import Intake
-from app.errors import WorkerStopping
+from app.errors import WebexUnavailable, WorkerStopping
 from app.ingestion.accounts import Accounts
 from app.models.tables import Ingest, Meeting
 from app.models.times import Clock
 from app.models.words import Queue, Resource
+
+_LONGEST_QUESTION_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,23 @@ class Workbench:
     media: Callable[[], Session]
     in_flight: dict[Queue, int]
     stopping: Callable[[], bool] = field(default=lambda: False)
+
+    def patience(self) -> Callable[[], None]:
+        """What ends a question that is nobody's lease: after fifteen seconds, or at a stop.
+
+        It is to be called while the answer is waited for; raises WebexUnavailable, WorkerStopping.
+        """
+        until = time.monotonic() + _LONGEST_QUESTION_SECONDS
+
+        def look() -> None:
+            if self.stopping():
+                raise WorkerStopping("the worker stops; Webex is asked later")
+            if time.monotonic() > until:
+                raise WebexUnavailable(
+                    f"Webex's answer took more than {_LONGEST_QUESTION_SECONDS} seconds"
+                )
+
+        return look
 
 
 class Work:

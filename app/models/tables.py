@@ -251,7 +251,7 @@ class Account(SQLModel, table=True):
 
     ``name`` is empty for the account of the settings. ``generation`` counts its pairs of tokens
     and is the fence of whoever writes a new one; until ``renewing_until`` nobody else fetches
-    one. ``seed`` is the fingerprint of the WEBEX_REFRESH_TOKEN that the pair goes back to.
+    one. ``seed`` has the fingerprints of all WEBEX_REFRESH_TOKENs that it was ever made from.
     """
 
     id: int | None = Field(default=None, primary_key=True)

@@ -4,7 +4,6 @@ import copy
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, wait
 from functools import partial
 from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
@@ -22,13 +21,13 @@ from app.errors import (
 )
 from app.models.times import Clock
 from app.webex.answers import raise_for_answer, read_json
+from app.webex.waiting import waited
 
 PAGE_SIZE = 100
 _MOST_PAGES = 1000
 # One request and its quick repetitions end well within a lease of thirty seconds.
 _TIMEOUT_SECONDS = (5, 20)
 _PATIENCE_SECONDS = 5
-_LOOK_SECONDS = 0.5
 _NO_TEXTS = ("text/html", "application/xhtml+xml", "application/json")
 _MOST_TEXT_BYTES = 64 * 1024**2
 _TOKEN = re.compile(r"[!-~]+")
@@ -47,8 +46,11 @@ class Gate(Protocol):
 class Tokens(Protocol):
     """The access tokens of one account; raises TokenRefused or TokenRenewing."""
 
+    def at_hand(self) -> str | None:
+        """The one that should be good, where this process knows it; asks nobody."""
+
     def current(self) -> str:
-        """The one that should be good."""
+        """The one that should be good; may take as long as Webex takes to make it."""
 
     def instead_of(self, refused: str) -> str | None:
         """Another one than this, which Webex has just refused; None where there is no other."""
@@ -151,12 +153,12 @@ class WebexClient:
             return self._ask_once(method, url, token, params=params, json=json, accept=accept)
 
         def once() -> requests.Response:
-            token = self._tokens.current()
+            token = self._tokens.at_hand() or waited(self._tokens.current, self._before_request)
             try:
                 return ask(token)
             except TokenRefused:
                 # A 401 says that nothing was done: it is safe to send the same again.
-                other = self._tokens.instead_of(token)
+                other = waited(partial(self._tokens.instead_of, token), self._before_request)
                 if other is None:
                     raise
                 return ask(other)
@@ -207,20 +209,15 @@ class WebexClient:
         return response
 
     def _answer(self, ask: Callable[[], requests.Response]) -> requests.Response:
-        """Wait for an answer, and look up from waiting to see whether the work may go on.
-
-        The request is left to a thread of its own: nothing else can end a wait for bytes.
-        """
-        answer: Future[requests.Response] = Future()
-        threading.Thread(target=_settle, args=(answer, ask), name="webex", daemon=True).start()
-        while not wait([answer], timeout=_LOOK_SECONDS).done:
+        def look() -> None:
             try:
                 self._before_request()
             except BaseException:
                 # Whoever asks next must not share a connection with the one that still waits.
                 del self._sessions.session
                 raise
-        return answer.result()
+
+        return waited(ask, look)
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._sessions, "session", None)
@@ -239,14 +236,6 @@ def _authorize(token: str, request: requests.PreparedRequest) -> requests.Prepar
         )
     request.headers["Authorization"] = f"Bearer {token}"
     return request
-
-
-def _settle(answer: "Future[requests.Response]", ask: Callable[[], requests.Response]) -> None:
-    try:
-        answer.set_result(ask())
-    except BaseException as error:
-        # Not lost: result() raises it again where somebody waits for the answer.
-        answer.set_exception(error)
 
 
 def _origin(url: str) -> tuple[str, str] | None:

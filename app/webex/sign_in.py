@@ -9,6 +9,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import requests
@@ -17,8 +18,10 @@ from app.errors import AnswerUnreadable, SignInRefused, TokenRefused, WebexError
 from app.models.times import Clock
 from app.models.webex import TokenAnswer
 from app.webex.answers import raise_for_answer, read_json
+from app.webex.waiting import waited
 
 _TIMEOUT_SECONDS = (5, 20)
+_LONGEST_SECONDS = 25
 
 SCOPES = (
     "spark:people_read",
@@ -125,17 +128,20 @@ def renew(api_url: str, app: App, refresh_token: str, *, clock: Clock) -> TokenP
 
 def _ask(api_url: str, app: App, clock: Clock, **form: str) -> TokenPair:
     form |= {"client_id": app.client_id, "client_secret": app.client_secret}
+    ask = partial(
+        requests.post,
+        f"{api_url.rstrip('/')}/access_token",
+        data=form,
+        headers={"Accept": "application/json"},
+        # Otherwise a .netrc would add its own.
+        auth=lambda request: request,
+        timeout=_TIMEOUT_SECONDS,
+        allow_redirects=False,
+    )
     try:
-        response = requests.post(
-            f"{api_url.rstrip('/')}/access_token",
-            data=form,
-            headers={"Accept": "application/json"},
-            # Otherwise a .netrc would add its own.
-            auth=lambda request: request,
-            timeout=_TIMEOUT_SECONDS,
-            allow_redirects=False,
-        )
-    except (requests.RequestException, ValueError) as error:
+        # The time-outs above are of each read, and an answer may come byte by byte.
+        response = waited(ask, most_seconds=_LONGEST_SECONDS)
+    except (requests.RequestException, ValueError, TimeoutError) as error:
         # Their texts hold addresses, so only the kind of error is told.
         raise WebexUnavailable(f"Webex did not answer ({type(error).__name__})") from None
     if response.is_redirect:

@@ -8,12 +8,14 @@ import pytest
 from cryptography.fernet import Fernet
 
 from app.db.engine import Database
+from app.errors import RateLimited
 from app.ingestion.commands import request_meetings, resolve_instances
 from app.ingestion.registration import register
 from app.ingestion.tokens import OF_SETTINGS
 from app.webex.sign_in import TokenPair
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.archives import differences
+from tests.processes import eventually
 from tests.stage import SECRET, Stage, staged
 
 BOB = {"host_email": "bob@example.com"}
@@ -105,6 +107,55 @@ def test_work_of_an_account_that_is_gone_waits_until_it_is_there_again(two: Stag
     assert differences(two, meeting_id) == []
 
 
+def test_an_account_that_cannot_be_asked_now_does_not_make_anything_absent(two: Stage) -> None:
+    order = {"webhooks": False, "recordings": [{"id": RECORDING}], **BOB}
+    meeting_id = two.hold_meeting(**order)["meeting_id"]
+    two.advance(3600)
+    for path in ("/meetings/", "/recordings/"):
+        # What the first account may not read, Bob could, were his gate not closed.
+        two.control.add_fault(origin="api", path_regex=path, status=403, times=1)
+    two.bench.accounts.client("bob")._gate.close(2)
+    data = {"id": meeting_id, "state": "ended", "hostEmail": "host@example.com"}
+    two.control.send_event(resource="meetings", event="ended", data=data)
+    data = {"id": RECORDING, "hostEmail": "host@example.com"}
+    two.control.send_event(resource="recordings", event="created", data=data)
+    two.control.settle()
+    two.work()
+
+    assert two.states(meeting_id)["meetings"] == ("waiting", "retrying")
+    eventually(lambda: is_open(two), message="the gate stays closed")
+    two.live_until_complete(meeting_id)
+    assert differences(two, meeting_id) == []
+
+
+def is_open(stage: Stage) -> bool:
+    """Whether Bob may ask again."""
+    try:
+        stage.bench.accounts.client("bob").get("/people/me")
+    except RateLimited:
+        return False
+    return True
+
+
+def test_a_meeting_of_an_account_that_is_no_more_goes_to_one_that_can_read_it(two: Stage) -> None:
+    accounts = two.bench.accounts
+    accounts.add("late", TokenPair("bobs-token", None, None, None, None))
+    meeting_id = two.hold_meeting(webhooks=False, timeline={"transcripts": 3630}, **BOB)[
+        "meeting_id"
+    ]
+    two.advance(3600)
+    request_meetings(two.bench, [meeting_id])
+    two.work()
+    first = two.meeting(meeting_id).account
+    assert two.states(meeting_id)["meetings"] == ("done", None)
+
+    accounts.remove(first)
+    two.live_until_complete(meeting_id)
+
+    assert two.meeting(meeting_id).account in {"bob", "late"} - {first}
+    assert differences(two, meeting_id) == []
+
+
 def test_a_silent_account_does_not_spend_the_budget_of_another(two: Stage) -> None:
     two.control.add_fault(path_regex="/people/me", status=429, headers={"Retry-After": "36000"})
     two.bench.accounts.describe("bob")
@@ -120,7 +171,7 @@ def test_whose_an_account_is_is_found_out_later_where_webex_did_not_say(two: Sta
     two.control.add_fault(path_regex="/people/me", status=503, times=3)
     assert two.bench.accounts.add("bob", TokenPair("bobs-token", None, None, None, None)) is None
 
-    two.bench.accounts.look_after()
+    two.bench.accounts.look_after(two.bench.patience)
 
     (bob,) = (each for each in two.bench.accounts.standings() if each.name == "bob")
     assert bob.email == "bob@example.com"

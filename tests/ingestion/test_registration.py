@@ -171,8 +171,8 @@ def test_a_webhook_that_webex_switched_off_is_on_again_at_the_next_look(stage: S
     lost: dict[str, Any] = stage.hold_meeting()
     stage.advance(15)
 
-    assert reactivate(stage.bench.accounts, place) == 1
-    assert reactivate(stage.bench.accounts, place) == 0
+    assert reactivate(stage.bench, place) == 1
+    assert reactivate(stage.bench, place) == 0
     meeting_id = stage.hold_meeting()["meeting_id"]
     stage.advance(15)
     stage.live_until_complete(meeting_id)
@@ -182,4 +182,4 @@ def test_a_webhook_that_webex_switched_off_is_on_again_at_the_next_look(stage: S
 def test_an_account_that_cannot_be_looked_at_does_not_hide_the_others(stage: Stage) -> None:
     stage.control.add_fault(path_regex="/webhooks", status=403, times=1)
 
-    assert reactivate(stage.bench.accounts, Place(stage.door, None)) == 0
+    assert reactivate(stage.bench, Place(stage.door, None)) == 0

@@ -227,6 +227,29 @@ def test_another_refresh_token_in_the_settings_takes_the_place_of_the_first(worl
     assert world.keeper().current(OF_SETTINGS)
 
 
+def test_the_first_token_comes_at_once_while_the_clock_goes_on(world: World) -> None:
+    def clock() -> datetime:
+        world.now += timedelta(milliseconds=1)
+        return world.now
+
+    keeper = world.keeper()
+    keeper._clock = clock
+
+    assert keeper.current(OF_SETTINGS)
+
+
+def test_processes_with_different_settings_do_not_undo_each_others_work(world: World) -> None:
+    world.simulator.control.change_settings(
+        refresh_tokens={name: {"email": "host@example.com"} for name in ("old", "new")}
+    )
+    old, new = world.keeper(refresh_token="old"), world.keeper(refresh_token="new")
+    for keeper in [old, new] * 5:
+        keeper.forget(OF_SETTINGS)
+        assert keeper.current(OF_SETTINGS)
+
+    assert world.renewals == 2
+
+
 def test_a_sign_in_is_not_undone_by_the_older_refresh_token_of_the_settings(world: World) -> None:
     keeper = world.keeper()
     keeper.current(OF_SETTINGS)

@@ -1,5 +1,6 @@
 """The client asks Webex as one account, follows lists to their end and tells what went wrong."""
 
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -162,6 +163,9 @@ class Renewable:
         self.others = list(others)
         self.refused: list[str] = []
 
+    def at_hand(self) -> str | None:
+        return None
+
     def current(self) -> str:
         return "first"
 
@@ -195,6 +199,23 @@ def test_a_token_that_is_refused_again_ends_the_question(
             client.get("/x")
 
     assert len(host.requests) == (1 if other is None else 2)
+
+
+def test_a_token_that_is_long_in_coming_keeps_no_work_from_stopping(open_gate: SharedGate) -> None:
+    never = threading.Event()
+
+    class Slow(Renewable):
+        def current(self) -> str:
+            never.wait()
+            return "late"
+
+    def stop() -> None:
+        raise WorkerStopping("the worker stops")
+
+    client = WebexClient("http://127.0.0.1:9", tokens=Slow(), gate=open_gate, clock=lambda: NOW)
+    with pytest.raises(WorkerStopping):
+        client.accompanied_by(stop).get("/x")
+    never.set()
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

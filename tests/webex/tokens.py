@@ -9,6 +9,10 @@ class FixedToken:
     def __init__(self, token: str | None) -> None:
         self._token = token
 
+    def at_hand(self) -> str | None:
+        """The token."""
+        return self._token or None
+
     def current(self) -> str:
         """The token; raises TokenRefused where there is none."""
         if not self._token:
