@@ -372,7 +372,7 @@ def test_progress_is_told_while_bytes_move(recorded: Recorded, make_fetch: MakeF
 def test_a_transfer_says_that_it_lives_while_nothing_comes(
     recorded: Recorded, make_fetch: MakeFetch
 ) -> None:
-    recorded.simulator.control.add_fault(origin="media", delay_seconds=0.5)
+    recorded.simulator.control.add_fault(origin="media", delay_seconds=2)
     fetch = make_fetch(recorded.video, allowed=recorded.origin, slow_seconds=0.2)
 
     fetch.run()
