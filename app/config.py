@@ -21,6 +21,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.errors import SettingsError
+from app.models.policy import Policy
 from app.models.words import DOOR, EXTRA_RESOURCES, Resource, Role
 
 _GIB = 1024**3
@@ -41,6 +42,11 @@ def _resources(value: Any) -> Any:
 
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
 Resources = Annotated[tuple[Resource, ...], NoDecode, BeforeValidator(_resources)]
+Rules = Annotated[
+    Policy,
+    NoDecode,
+    BeforeValidator(lambda value: Policy.read(value) if isinstance(value, str) else value),
+]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 # Ten years, so that no time reckoned with it is beyond what a calendar can say.
@@ -111,6 +117,7 @@ class Settings(BaseSettings):
     poll_max_seconds: Seconds = 3600
     poll_give_up_hours: Hours = 48
     extra_resources: Resources = EXTRA_RESOURCES
+    policy: Rules = Policy()
     settle_seconds: Annotated[float, Field(ge=0, le=10 * 366 * 86400)] = 120
     lease_seconds: Seconds = 30
     sweep_seconds: Seconds = 2

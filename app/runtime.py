@@ -60,6 +60,7 @@ def build_runtime(
         sender=broker,
         clock=clock,
         pace=_pace(settings),
+        policy=settings.policy,
         limits=Limits(
             settings.download_hosts, settings.transfer_max_bytes, ranges=settings.transfer_ranges
         ),

@@ -8,7 +8,13 @@ from typing import Any
 from celery import Celery, signals
 
 from app.db.schema import check_schema
-from app.dispatch.broker import ACCOUNTS_TASK, SWEEP_TASK, WEBHOOKS_TASK, broker_settings
+from app.dispatch.broker import (
+    ACCOUNTS_TASK,
+    POLICY_TASK,
+    SWEEP_TASK,
+    WEBHOOKS_TASK,
+    broker_settings,
+)
 from app.errors import IngestError
 from app.logs import configure_logs
 from app.models.words import Queue
@@ -19,6 +25,8 @@ from workers.tasks import register_tasks
 SWEEP_EXPIRES_SECONDS = 10
 ACCOUNTS_SECONDS = 60.0
 """How often tokens that will soon be over are looked for."""
+POLICY_SECONDS = 10.0
+"""How often planned meetings that somebody has made or changed are looked at."""
 LONGEST_STOP_SECONDS = 8
 """What works gives its lease back within a second or so; a pool may wait for a child for ever."""
 
@@ -39,6 +47,8 @@ def create_celery(build_runtime: Callable[[Callable[[], bool]], Runtime]) -> Cel
         "accounts": _scheduled(ACCOUNTS_TASK, ACCOUNTS_SECONDS),
         "webhooks": _scheduled(WEBHOOKS_TASK, settings.webhook_health_seconds),
     }
+    if settings.policy.switches_on:
+        app.conf.beat_schedule["policy"] = _scheduled(POLICY_TASK, POLICY_SECONDS)
     register_tasks(app, runtime)
     _connect_signals(runtime, stop)
     return app

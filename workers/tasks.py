@@ -2,7 +2,8 @@
 
 from celery import Celery
 
-from app.dispatch.broker import ACCOUNTS_TASK, RUN_TASK, SWEEP_TASK, WEBHOOKS_TASK
+from app.dispatch.broker import ACCOUNTS_TASK, POLICY_TASK, RUN_TASK, SWEEP_TASK, WEBHOOKS_TASK
+from app.ingestion.auto_record import judge_due
 from app.ingestion.registration import Place, reactivate
 from app.ingestion.run import run_ingest
 from app.ingestion.sweep import WORK_QUEUES, nudge_due, sweep
@@ -21,6 +22,10 @@ def register_tasks(app: Celery, runtime: Runtime) -> None:
     @app.task(name=ACCOUNTS_TASK)
     def keep_accounts() -> None:
         bench.accounts.look_after(bench.patience)
+
+    @app.task(name=POLICY_TASK)
+    def follow_policy() -> None:
+        judge_due(bench)
 
     @app.task(name=WEBHOOKS_TASK)
     def keep_webhooks() -> None:

@@ -19,6 +19,7 @@ _MODULES = {
     "webhooks": "app.cli.webhooks",
     "login": "app.cli.login",
     "accounts": "app.cli.accounts",
+    "policy": "app.cli.policy",
     "doctor": "app.cli.doctor",
 }
 

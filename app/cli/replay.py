@@ -2,10 +2,11 @@
 
 import math
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime
 
 import click
 
+from app.cli.days import DAY, check_span, end_of, start_of
 from app.cli.follow import follow
 from app.cli.output import json_option, print_json
 from app.cli.tools import command_runtime
@@ -20,12 +21,10 @@ _SILENT_SECONDS = 3
 
 _SWEEP_EXPIRES_SECONDS = 10
 
-_DAY = click.DateTime(["%Y-%m-%d"])
-
 
 @click.command()
-@click.option("--from", "since", type=_DAY, help="Events that came last on this UTC day or later.")
-@click.option("--to", "until", type=_DAY, help="... and on this UTC day or earlier.")
+@click.option("--from", "since", type=DAY, help="Events that came last on this UTC day or later.")
+@click.option("--to", "until", type=DAY, help="... and on this UTC day or earlier.")
 @click.option("--quarantined", is_flag=True, help="Only those of which nothing came.")
 @wait_option
 @json_option
@@ -36,14 +35,13 @@ def replay(
 
     What is done stays done; a file is downloaded again only where Webex has another one.
     """
-    if since and until and until < since:
-        raise click.UsageError("--to is before --from")
+    check_span(since, until)
     runtime = command_runtime()
     bench = runtime.bench
     replayed = use_case.replay(
         bench,
-        since=since.replace(tzinfo=UTC) if since else None,
-        until=_end_of(until),
+        since=start_of(since),
+        until=end_of(until),
         put_aside=quarantined,
     )
     if runtime.settings.celery_broker_url:
@@ -85,10 +83,3 @@ def _waits_for(left: int) -> str:
         f"{left:,} event(s) still wait for a sweep or for Webex. Sweeps need `serve`, or beat and "
         "a worker of the queue `control`. Ctrl-C ends the waiting and changes nothing."
     )
-
-
-def _end_of(day: datetime | None) -> datetime | None:
-    """When a UTC day ends; None where there is no later moment."""
-    if day is None or day.date() == date.max:
-        return None
-    return day.replace(tzinfo=UTC) + timedelta(days=1)

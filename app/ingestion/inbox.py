@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from app.db.auto_record import Asked, want_flips
 from app.db.inbox import (
     Verdict,
     lock_new_events,
@@ -27,7 +29,7 @@ from app.errors import (
 from app.ingestion.news import Told, tell_meetings
 from app.ingestion.workbench import Workbench
 from app.models.tables import WebhookEvent
-from app.models.webex import Event, is_instance, is_meeting_id
+from app.models.webex import Event, is_instance, is_meeting_id, is_planned
 from app.models.words import EventOutcome, Resource
 from app.webex import resources
 from app.webex.client import WebexClient
@@ -94,7 +96,18 @@ def ask_about_events(bench: Workbench, unclear: Sequence[WebhookEvent]) -> None:
             return
 
 
-def _read(stored: WebhookEvent) -> Told | Verdict | None:
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A stored event about a meeting in somebody's calendar."""
+
+    stored: WebhookEvent
+    event: Event
+
+
+Read = Told | Planned | Verdict
+
+
+def _read(stored: WebhookEvent) -> Read | None:
     """Read a stored event; None if only Webex can say which meeting it is about."""
     try:
         event = Event.read(json.loads(stored.body))
@@ -106,13 +119,15 @@ def _read(stored: WebhookEvent) -> Told | Verdict | None:
     match event.resource, event.event:
         case Resource.MEETINGS, "started" | "ended":
             return _judged(stored, event, data.id)
+        case Resource.MEETINGS, "created" | "updated" if is_planned(data.id):
+            return Planned(stored, event)
         case Resource.PARTICIPANTS, "joined" | "left":
             return _judged(stored, event, data.meeting_id)
         case Resource.RECORDINGS, "deleted" if data.meeting_id:
             return _judged(stored, event, data.meeting_id)
         case (Resource.RECORDINGS, "created" | "updated") | (Resource.TRANSCRIPTS, "created"):
             return _judged(stored, event, data.meeting_id) if data.meeting_id else None
-    # Of no meeting that took place, such as a new one in somebody's calendar.
+    # Of no meeting that took place or will.
     return Verdict(stored, EventOutcome.IGNORED)
 
 
@@ -167,7 +182,7 @@ def _meeting_of_transcript(webex: WebexClient, transcript_id: str, now: datetime
     raise NotFound("Webex does not list the transcript yet", status=404)
 
 
-def _settle(bench: Workbench, read: Sequence[Told | Verdict]) -> None:
+def _settle(bench: Workbench, read: Sequence[Read]) -> None:
     """Act on events and mark them, all together or none.
 
     Where that meets an unexpected error, the halves are tried, so that in the end the one event
@@ -207,7 +222,7 @@ def _is_everybodys(error: Exception) -> bool:
 def _act(
     session: Session,
     bench: Workbench,
-    read: Sequence[Told | Verdict],
+    read: Sequence[Read],
     owner_of: Callable[[Event], str],
 ) -> list[Verdict]:
     now = bench.clock()
@@ -215,16 +230,28 @@ def _act(
     mine = [each for each in read if _stored(each).id in free]
     told = [each for each in mine if isinstance(each, Told)]
     tell_meetings(session, told, owner_of=owner_of, pace=bench.pace, now=now)
-    verdicts = [
-        Verdict(each.stored, EventOutcome.PROCESSED) if isinstance(each, Told) else each
-        for each in mine
-    ]
+    if bench.policy.switches_on:
+        planned = [each.event for each in mine if isinstance(each, Planned)]
+        asked = {each.data.id: Asked(owner_of(each), each.data.host_email) for each in planned}
+        want_flips(session, asked, now=now)
+    verdicts = [_verdict(each, bench) for each in mine]
     mark_events(session, verdicts, now=now)
     return verdicts
 
 
-def _stored(read: Told | Verdict) -> WebhookEvent:
-    return read.stored if isinstance(read, Told) else read.event
+def _verdict(read: Read, bench: Workbench) -> Verdict:
+    match read:
+        case Told(stored):
+            return Verdict(stored, EventOutcome.PROCESSED)
+        case Planned(stored):
+            wanted = bench.policy.switches_on
+            return Verdict(stored, EventOutcome.PROCESSED if wanted else EventOutcome.IGNORED)
+        case Verdict():
+            return read
+
+
+def _stored(read: Read) -> WebhookEvent:
+    return read.event if isinstance(read, Verdict) else read.stored
 
 
 def _postpone(bench: Workbench, stored: WebhookEvent, error: WebexError) -> None:

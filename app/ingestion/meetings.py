@@ -9,6 +9,7 @@ from app.db.ingests import heartbeat, wake
 from app.db.meetings import assign, lock_meeting, tell
 from app.ingestion.entry import want_meeting
 from app.ingestion.items import UNKNOWN_START
+from app.ingestion.policy import left_out
 from app.ingestion.retry import NothingYet, decide
 from app.ingestion.storing import store_json
 from app.ingestion.workbench import Work
@@ -29,6 +30,8 @@ def ingest_meeting(work: Work) -> Outcome:
     if details.state != "ended":
         now = work.bench.clock()
         return decide(NothingYet(Reason.MEETING_IN_PROGRESS), work.ingest, work.bench.pace, now)
+    if outcome := left_out(work):
+        return outcome
     store_json(work, Kind.MEETING, "meeting.json", details.raw)
     return Done()
 
@@ -84,6 +87,7 @@ def _tell(work: Work, details: MeetingDetails) -> None:
             site_url=details.site_url,
             host_email=details.host_email,
             webex_state=details.state,
+            scheduled_type=details.scheduled_type,
             start_at=details.start,
             end_at=details.end if ended else None,
         )

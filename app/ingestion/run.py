@@ -13,6 +13,7 @@ from app.errors import ArchiveUnavailable, DatabaseUnavailable, DiskFull, Ingest
 from app.ingestion.extras import EXTRAS, ingest_extra
 from app.ingestion.meetings import ingest_meeting, read_details
 from app.ingestion.participants import ingest_participants
+from app.ingestion.policy import left_out
 from app.ingestion.recordings import ingest_recording, ingest_recordings
 from app.ingestion.retry import MOST_LOST, decide
 from app.ingestion.storing import refresh_manifest
@@ -71,6 +72,8 @@ def _attempt(work: Work) -> Outcome:
             # Hands the meeting over to whoever can read it now; else it waits for the account.
             read_details(work)
             return Wait(work.bench.clock(), Reason.STILL_PROCESSING, counts=False)
+        if work.ingest.resource != Resource.MEETINGS and (outcome := left_out(work)):
+            return outcome
         return step(work)
     except (LeaseLost, DatabaseUnavailable):
         raise

@@ -16,6 +16,7 @@ from app.db.ingests import Lease, heartbeat
 from app.db.intake import Intake
 from app.errors import WebexUnavailable, WorkerStopping
 from app.ingestion.accounts import Accounts
+from app.models.policy import Policy
 from app.models.tables import Ingest, Meeting
 from app.models.times import Clock
 from app.models.words import Queue, Resource
@@ -70,6 +71,7 @@ class Workbench:
     sender: Sender
     clock: Clock
     pace: Pace
+    policy: Policy
     limits: Limits
     places: Places
     path_template: str

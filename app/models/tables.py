@@ -15,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
-from app.models.words import Priority, State
+from app.models.words import Flip, Priority, State
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -96,6 +96,7 @@ class Meeting(SQLModel, table=True):
     site_url: str | None = None
     host_email: str | None = None
     webex_state: str | None = None
+    scheduled_type: str | None = None
     start_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
     end_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     details_known: bool = False
@@ -273,6 +274,30 @@ class Account(SQLModel, table=True):
     error: str | None = Field(default=None, sa_type=Text)
     added_at: datetime = Field(sa_type=UtcDateTime)
     renewed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class AutoRecord(SQLModel, table=True):
+    """A planned meeting, and whether we let Webex record it; one with ``next_attempt_at`` is due.
+
+    ``flip`` is written before Webex is told, so that no crash hides what was switched on.
+    """
+
+    __tablename__ = "auto_record"
+
+    id: int | None = Field(default=None, primary_key=True)
+    meeting_id: str = Field(unique=True)
+    account: str = ""
+    host_email: str | None = None
+    title: str | None = None
+    start_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    flip: str = Flip.NEW
+    rule: str | None = None
+    why: str | None = Field(default=None, sa_type=Text)
+    tries: int = 0
+    next_attempt_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
+    switched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    undone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Tick(SQLModel, table=True):

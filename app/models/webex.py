@@ -72,6 +72,11 @@ def is_instance(meeting_id: str) -> bool:
     return "_I_" in meeting_id and is_meeting_id(meeting_id)
 
 
+def is_planned(meeting_id: str) -> bool:
+    """Whether an id can name a series or an occurrence, in somebody's calendar."""
+    return is_meeting_id(meeting_id) and not is_instance(meeting_id)
+
+
 MeetingId = Annotated[str | None, BeforeValidator(_meeting_id)]
 
 
@@ -148,11 +153,13 @@ class MeetingDetails(WebexModel):
     scheduled_meeting_id: Text = None
     title: Text = None
     meeting_type: Text = None
+    scheduled_type: Text = None
     state: Text = None
     start: Time = None
     end: Time = None
     host_email: Text = None
     site_url: Text = None
+    enabled_auto_record_meeting: Known = None
     has_recording: Known = None
     has_transcription: Known = None
     has_chat: Known = None

@@ -115,6 +115,7 @@ class Reason(StrEnum):
     DOWNLOAD_PREVENTED = "download_prevented"
     NO_PERMISSION = "no_permission"
     DELETED_AT_SOURCE = "deleted_at_source"
+    EXCLUDED_BY_POLICY = "excluded_by_policy"
     GAVE_UP = "gave_up"
     DISK_FULL = "disk_full"
     ARCHIVE_UNAVAILABLE = "archive_unavailable"
@@ -126,6 +127,19 @@ class Reason(StrEnum):
     HOST_BUSY = "host_busy"
     SIZE_DIFFERS = "size_differs"
     DURATION_DIFFERS = "duration_differs"
+
+
+class Flip(StrEnum):
+    """Where automatic recording of a planned meeting stands."""
+
+    NEW = "new"
+    SWITCHING = "switching"
+    SWITCHED_ON = "switched_on"
+    UNDONE = "undone"
+    ALREADY_ON = "already_on"
+    NOT_WANTED = "not_wanted"
+    NOT_POSSIBLE = "not_possible"
+    REFUSED = "refused"
 
 
 def queue_of(resource: str, resource_id: str) -> Queue:

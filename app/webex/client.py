@@ -122,9 +122,16 @@ class WebexClient:
         if unread:
             raise PartialList(f"Webex could not read {unread} item(s) of its list itself")
 
-    def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """POST, PUT or DELETE; never tried twice. An empty answer is an empty object."""
-        response = self._ask(method, f"{self.api_url}{path}", json=body)
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        content_type: str = "application/json",
+    ) -> dict[str, Any]:
+        """POST, PUT, PATCH or DELETE; never tried twice. An empty answer is an empty object."""
+        response = self._ask(method, f"{self.api_url}{path}", json=body, content_type=content_type)
         return read_json(response) if response.content else {}
 
     def _next(self, response: requests.Response, seen: set[str]) -> str | None:
@@ -148,9 +155,12 @@ class WebexClient:
         params: Mapping[str, Any] | None = None,
         json: Mapping[str, Any] | None = None,
         accept: str = "application/json",
+        content_type: str = "application/json",
     ) -> requests.Response:
+        headers = {"Accept": accept} | ({"Content-Type": content_type} if json is not None else {})
+
         def ask(token: str) -> requests.Response:
-            return self._ask_once(method, url, token, params=params, json=json, accept=accept)
+            return self._ask_once(method, url, token, params=params, json=json, headers=headers)
 
         def once() -> requests.Response:
             token = self._tokens.at_hand() or waited(self._tokens.current, self._before_request)
@@ -175,7 +185,7 @@ class WebexClient:
         *,
         params: Mapping[str, Any] | None,
         json: Mapping[str, Any] | None,
-        accept: str,
+        headers: Mapping[str, str],
     ) -> requests.Response:
         self._before_request()
         self._gate.enter()
@@ -187,7 +197,7 @@ class WebexClient:
                     url,
                     params=params,
                     json=json,
-                    headers={"Accept": accept},
+                    headers=headers,
                     auth=partial(_authorize, token),
                     timeout=_TIMEOUT_SECONDS,
                     allow_redirects=False,

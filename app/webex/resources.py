@@ -31,7 +31,7 @@ def meeting(
 ) -> MeetingDetails:
     """The details of a meeting; NotFound until about fifteen minutes after its end."""
     path = f"/meetings/{quote(meeting_id, safe='')}"
-    return MeetingDetails.read(client.get(path, _of(host_email)))
+    return MeetingDetails.read(client.get(path, host(host_email)))
 
 
 def instances(
@@ -39,18 +39,16 @@ def instances(
 ) -> list[MeetingDetails]:
     """The ended instances of a meeting series."""
     wanted = {"meetingSeriesId": series_id, "meetingType": "meeting", "state": "ended"}
-    windows = _windows(since, now)
-    return _gather(
-        MeetingDetails, [client.pages("/meetings", {**wanted, **each}) for each in windows]
-    )
+    spans = _windows(since, now)
+    return gather(MeetingDetails, [client.pages("/meetings", {**wanted, **each}) for each in spans])
 
 
 def participants(
     client: WebexClient, meeting_id: str, *, host_email: str | None = None
 ) -> list[MeetingParticipant]:
     """Everybody who was in a meeting instance."""
-    pages = client.pages("/meetingParticipants", {"meetingId": meeting_id, **_of(host_email)})
-    return _gather(MeetingParticipant, [pages])
+    pages = client.pages("/meetingParticipants", {"meetingId": meeting_id, **host(host_email)})
+    return gather(MeetingParticipant, [pages])
 
 
 def recordings(
@@ -67,9 +65,9 @@ def recordings(
     that a meetingId changes this; so both are always sent, in windows of thirty days.
     ``/admin/recordings`` says that it does change it, and takes no host.
     """
-    which, windows = {"meetingId": meeting_id}, _windows(since, now)
+    which, spans = {"meetingId": meeting_id}, _windows(since, now)
     path = "/admin/recordings" if host_email else "/recordings"
-    return _gather(Recording, [client.pages(path, {**which, **each}) for each in windows])
+    return gather(Recording, [client.pages(path, {**which, **each}) for each in spans])
 
 
 def recording(
@@ -80,7 +78,7 @@ def recording(
     There is none below ``/admin``: administrators name the host here.
     """
     path = f"/recordings/{quote(recording_id, safe='')}"
-    return Recording.read(client.get(path, _of(host_email)))
+    return Recording.read(client.get(path, host(host_email)))
 
 
 def transcripts(
@@ -92,10 +90,10 @@ def transcripts(
     host_email: str | None = None,
 ) -> list[Transcript]:
     """All transcripts of a meeting instance, or of the account when ``meeting_id`` is None."""
-    which = {"meetingId": meeting_id, **_of(host_email)} if meeting_id else {}
-    windows = _windows(since, now)
-    return _gather(
-        Transcript, [client.pages("/meetingTranscripts", {**which, **each}) for each in windows]
+    which = {"meetingId": meeting_id, **host(host_email)} if meeting_id else {}
+    spans = _windows(since, now)
+    return gather(
+        Transcript, [client.pages("/meetingTranscripts", {**which, **each}) for each in spans]
     )
 
 
@@ -114,14 +112,14 @@ def transcript_text(
     """
     return client.get_text(
         f"/meetingTranscripts/{quote(transcript_id, safe='')}/download",
-        {"meetingId": meeting_id, "format": text_format, **_of(host_email)},
+        {"meetingId": meeting_id, "format": text_format, **host(host_email)},
     )
 
 
 def snippets(client: WebexClient, transcript_id: str) -> list[TranscriptSnippet]:
     """What was said in a transcript, in order."""
     path = f"/meetingTranscripts/{quote(transcript_id, safe='')}/snippets"
-    return _gather(TranscriptSnippet, [client.pages(path, {})])
+    return gather(TranscriptSnippet, [client.pages(path, {})])
 
 
 def me(client: WebexClient) -> Person:
@@ -129,11 +127,12 @@ def me(client: WebexClient) -> Person:
     return Person.read(client.get("/people/me"))
 
 
-def _of(host_email: str | None) -> dict[str, str]:
+def host(host_email: str | None) -> dict[str, str]:
+    """How a request names whose meeting it is about, where that is to be told."""
     return {"hostEmail": host_email} if host_email else {}
 
 
-def _gather(model: type[Model], lists: Iterable[Iterator[dict[str, Any]]]) -> list[Model]:
+def gather(model: type[Model], lists: Iterable[Iterator[dict[str, Any]]]) -> list[Model]:
     """The items of several lists, each once; PartialList brings those that could be read."""
     found: dict[str, Model] = {}
     partial: PartialList | None = None
@@ -149,10 +148,14 @@ def _gather(model: type[Model], lists: Iterable[Iterator[dict[str, Any]]]) -> li
     return list(found.values())
 
 
-def _windows(since: datetime, now: datetime) -> Iterator[dict[str, str]]:
-    # A clock that is behind must not hide what took place by Webex's.
-    start, end = max(since, now - _LONGEST_AGO) - _BEFORE, max(since, now) + _BEFORE
+def windows(start: datetime, end: datetime) -> Iterator[dict[str, str]]:
+    """A span of time in pieces that Webex takes."""
     while start < end:
         stop = min(start + _LONGEST_WINDOW, end)
         yield {"from": format_time(start), "to": format_time(stop)}
         start = stop
+
+
+def _windows(since: datetime, now: datetime) -> Iterator[dict[str, str]]:
+    # A clock that is behind must not hide what took place by Webex's.
+    return windows(max(since, now - _LONGEST_AGO) - _BEFORE, max(since, now) + _BEFORE)

@@ -1,0 +1,26 @@
+"""Days as people say them: UTC, the last one included."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import click
+
+DAY = click.DateTime(["%Y-%m-%d"])
+"""The type of an option that is a UTC day."""
+
+
+def check_span(since: datetime | None, until: datetime | None) -> None:
+    """Raise a usage error where a span of days ends before it begins."""
+    if since and until and until < since:
+        raise click.UsageError("--to is before --from")
+
+
+def start_of(day: datetime | None) -> datetime | None:
+    """When a UTC day begins."""
+    return day.replace(tzinfo=UTC) if day else None
+
+
+def end_of(day: datetime | None) -> datetime | None:
+    """When a UTC day ends; None where there is no later moment."""
+    if day is None or day.date() == date.max:
+        return None
+    return day.replace(tzinfo=UTC) + timedelta(days=1)

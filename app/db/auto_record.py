@@ -1,0 +1,127 @@
+"""The rows of planned meetings that may be set to be recorded: wanted, claimed, ended."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, select, update
+from sqlalchemy.orm import Session
+from sqlmodel import col
+
+from app.db.statements import insert_into
+from app.models.tables import AutoRecord
+from app.models.words import Flip
+
+_SWITCHED = (Flip.SWITCHING, Flip.SWITCHED_ON)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """As which account a planned meeting is asked about, and whose it is said to be."""
+
+    account: str
+    host_email: str | None
+
+
+def want_flips(
+    session: Session, wanted: Mapping[str, Asked], *, now: datetime, again: bool = False
+) -> None:
+    """Make planned meetings due; those that were undone only ``again``."""
+    row = {"flip": Flip.NEW, "tries": 0, "next_attempt_at": now, "updated_at": now}
+    # In one order for everybody: who makes the same rows meanwhile is waited for.
+    rows = [
+        {
+            **row,
+            "meeting_id": each,
+            "account": wanted[each].account,
+            "host_email": wanted[each].host_email,
+        }
+        for each in sorted(wanted)
+    ]
+    if not rows:
+        return
+    due: dict[str, Any] = {"next_attempt_at": now, "tries": 0}
+    if again:
+        undone = col(AutoRecord.flip) == Flip.UNDONE
+        due["flip"] = case((undone, Flip.NEW), else_=col(AutoRecord.flip))
+    insert = insert_into(session, AutoRecord).on_conflict_do_update(
+        index_elements=["meeting_id"],
+        set_=due,
+        where=None if again else col(AutoRecord.flip) != Flip.UNDONE,
+    )
+    session.connection().execute(insert, rows)
+
+
+def claim_flip(session: Session, *, now: datetime, hold_seconds: float) -> AutoRecord | None:
+    """Take the one that is due for longest; nobody else does so while it is held."""
+    due = col(AutoRecord.next_attempt_at) <= now
+    first = select(col(AutoRecord.id)).where(due).order_by(col(AutoRecord.next_attempt_at)).limit(1)
+    return session.scalars(
+        update(AutoRecord)
+        .where(col(AutoRecord.id) == first.scalar_subquery(), due)
+        .values(next_attempt_at=now + timedelta(seconds=hold_seconds))
+        .returning(AutoRecord)
+    ).one_or_none()
+
+
+def begin_flip(session: Session, held: AutoRecord, *, now: datetime) -> bool:
+    """Note that Webex is about to be told; false if the row is not ours any more."""
+    result = session.execute(
+        update(AutoRecord)
+        .where(_is_held(held))
+        .values(flip=Flip.SWITCHING, switched_at=now, updated_at=now)
+    )
+    return bool(result.rowcount)  # type: ignore[attr-defined]
+
+
+def end_flip(
+    session: Session, held: AutoRecord, *, due_at: datetime | None, now: datetime, **values: Any
+) -> None:
+    """Write down what came of it; a row that was wanted again meanwhile stays due."""
+    due = case((_is_held(held), due_at), else_=col(AutoRecord.next_attempt_at))
+    session.execute(
+        update(AutoRecord)
+        .where(col(AutoRecord.id) == held.id, col(AutoRecord.flip) != Flip.UNDONE)
+        .values(next_attempt_at=due, updated_at=now, **values)
+    )
+
+
+def undo_flip(session: Session, meeting_id: str, *, now: datetime) -> AutoRecord | None:
+    """Note that one is not to be recorded any more; None where we never switched it on."""
+    return session.scalars(
+        update(AutoRecord)
+        .where(
+            col(AutoRecord.meeting_id) == meeting_id,
+            col(AutoRecord.flip).in_((*_SWITCHED, Flip.UNDONE)),
+        )
+        .values(flip=Flip.UNDONE, next_attempt_at=None, undone_at=now, updated_at=now)
+        .returning(AutoRecord)
+    ).one_or_none()
+
+
+def redo_flip(session: Session, row: AutoRecord, why: str, *, now: datetime) -> None:
+    """Take an undoing back that Webex refused: it records as before."""
+    session.execute(
+        update(AutoRecord)
+        .where(col(AutoRecord.id) == row.id, col(AutoRecord.flip) == Flip.UNDONE)
+        .values(flip=Flip.SWITCHED_ON, undone_at=None, why=why, updated_at=now)
+    )
+
+
+def flips(
+    session: Session, *, which: Collection[Flip] = (), meeting_ids: Collection[str] = ()
+) -> Sequence[AutoRecord]:
+    """The rows that stand so, or of these meetings, latest first; all of them unless said."""
+    query = select(AutoRecord).order_by(col(AutoRecord.updated_at).desc(), col(AutoRecord.id))
+    if which:
+        query = query.where(col(AutoRecord.flip).in_(which))
+    if meeting_ids:
+        query = query.where(col(AutoRecord.meeting_id).in_(meeting_ids))
+    return session.scalars(query).all()
+
+
+def _is_held(held: AutoRecord) -> Any:
+    return (col(AutoRecord.id) == held.id) & (
+        col(AutoRecord.next_attempt_at) == held.next_attempt_at
+    )

@@ -1,0 +1,221 @@
+"""Setting planned meetings to be recorded, where the policy says so; every switch is written down.
+
+What is judged here is also what ``policy check`` tells beforehand.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from app.db.auto_record import (
+    begin_flip,
+    claim_flip,
+    end_flip,
+    flips,
+    redo_flip,
+    undo_flip,
+)
+from app.errors import (
+    DatabaseUnavailable,
+    Forbidden,
+    Gone,
+    NotFound,
+    RateLimited,
+    WebexError,
+    WorkerStopping,
+)
+from app.ingestion.workbench import Workbench
+from app.models.policy import Matter, Policy, ScheduledType, Subject
+from app.models.tables import AutoRecord
+from app.models.webex import MeetingDetails, is_instance
+from app.models.words import Flip
+from app.webex import resources
+from app.webex.client import WebexClient
+from app.webex.planned import let_record
+
+log = structlog.get_logger()
+
+_SECONDS_AT_ONCE = 8
+_HOLD_SECONDS = 120
+_MOST_LOOKS = 10
+_SCOPES = "it takes the scope meeting:schedules_write, or meeting:admin_schedule_write"
+_OVER = {
+    "ended": "it is over",
+    "missed": "it is over",
+    "expired": "it is over",
+    "inProgress": "it is going on right now",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is to come of a planned meeting: SWITCHING where it is to be set to record.
+
+    ``rule`` says by what, ``why`` why not, both for people.
+    """
+
+    flip: Flip
+    rule: str
+    why: str | None = None
+
+
+def judge(policy: Policy, planned: MeetingDetails) -> Judgement:
+    """Say what the policy makes of a planned meeting; changes and asks nothing."""
+    decision = policy.decide(Matter.RECORD, subject_of(planned))
+    if not decision.wanted:
+        return Judgement(Flip.NOT_WANTED, decision.rule)
+    if is_instance(planned.id):
+        why = "Webex lets only planned meetings be changed"
+    elif planned.scheduled_type == ScheduledType.PERSONAL_ROOM:
+        why = "personal rooms cannot be set to be recorded"
+    else:
+        why = _OVER.get(planned.state or "", "")
+    if why:
+        return Judgement(Flip.NOT_POSSIBLE, decision.rule, why)
+    if planned.enabled_auto_record_meeting:
+        return Judgement(Flip.ALREADY_ON, decision.rule)
+    return Judgement(Flip.SWITCHING, decision.rule)
+
+
+def subject_of(meeting: MeetingDetails) -> Subject:
+    """What the rules of a policy look at, of a meeting as Webex tells it."""
+    return Subject(meeting.host_email, meeting.title, meeting.scheduled_type)
+
+
+def judge_due(bench: Workbench) -> int:
+    """Look at planned meetings that are due, for some seconds; how many.
+
+    May run twice at once, and end anywhere: what Webex is told twice is the same.
+    """
+    until = time.monotonic() + _SECONDS_AT_ONCE
+    looked_at = 0
+    while not bench.stopping() and time.monotonic() < until:
+        with bench.database.transaction() as session:
+            held = claim_flip(session, now=bench.clock(), hold_seconds=_HOLD_SECONDS)
+        if held is None:
+            break
+        looked_at += 1
+        try:
+            _look_at(bench, held)
+        except WorkerStopping:
+            break
+        except WebexError as error:
+            _put_off(bench, held, error)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            log.exception("policy.fault", planned_id=held.meeting_id)
+            why = f"an error in webex-ingest itself: {type(error).__name__}"
+            _end(bench, held, Flip.REFUSED, {"why": why})
+    return looked_at
+
+
+def undo(bench: Workbench, meeting_ids: Sequence[str]) -> dict[str, str | None]:
+    """Switch off again what we switched on, and leave it alone from now on.
+
+    What went wrong by meeting, None where it is off now.
+    """
+    return {each: _undone(bench, each) for each in meeting_ids}
+
+
+def switched_on(bench: Workbench) -> list[str]:
+    """The planned meetings that are recorded because of us."""
+    with bench.database.reading() as session:
+        rows = flips(session, which=(Flip.SWITCHING, Flip.SWITCHED_ON))
+        return [each.meeting_id for each in rows]
+
+
+def _look_at(bench: Workbench, held: AutoRecord) -> None:
+    look = bench.patience()
+
+    def ask(name: str, client: WebexClient) -> MeetingDetails:
+        host = bench.accounts.host_to_name(name, held.host_email)
+        return resources.meeting(client.accompanied_by(look), held.meeting_id, host_email=host)
+
+    account, planned = bench.accounts.first_that_can(held.account, ask)
+    judgement = judge(bench.policy, planned)
+    told: dict[str, object] = {
+        "account": account,
+        "host_email": planned.host_email or held.host_email,
+        "title": planned.title,
+        "start_at": planned.start,
+        "tries": 0,
+        "rule": judgement.rule,
+        "why": judgement.why,
+    }
+    if judgement.flip is Flip.SWITCHING:
+        _switch_on(bench, held, planned, account, told)
+        return
+    # What we switched on stays known as that, whatever the policy says by now.
+    ours = held.flip in (Flip.SWITCHING, Flip.SWITCHED_ON) and planned.enabled_auto_record_meeting
+    flip = Flip.SWITCHED_ON if ours else judgement.flip
+    _end(bench, held, flip, told)
+
+
+def _switch_on(
+    bench: Workbench,
+    held: AutoRecord,
+    planned: MeetingDetails,
+    account: str,
+    told: Mapping[str, object],
+) -> None:
+    with bench.database.transaction() as session:
+        if not begin_flip(session, held, now=bench.clock()):
+            return
+    client = bench.accounts.client(account).accompanied_by(bench.patience())
+    host = bench.accounts.host_to_name(account, planned.host_email or held.host_email)
+    said = let_record(client, held.meeting_id, on=True, host_email=host)
+    if said is False:
+        why = "Webex took the change and still does not record it: does its site allow recording?"
+        _end(bench, held, Flip.REFUSED, {**told, "why": why})
+    else:
+        _end(bench, held, Flip.SWITCHED_ON, told)
+
+
+def _end(bench: Workbench, held: AutoRecord, flip: Flip, told: Mapping[str, object]) -> None:
+    with bench.database.transaction() as session:
+        end_flip(session, held, due_at=None, now=bench.clock(), flip=flip, **told)
+    log.info(f"policy.{flip}", planned_id=held.meeting_id, rule=told.get("rule"))
+
+
+def _put_off(bench: Workbench, held: AutoRecord, error: WebexError) -> None:
+    """Try again later what may pass; the rest is refused, and says why."""
+    now = bench.clock()
+    may_appear = isinstance(error, NotFound) and held.tries < _MOST_LOOKS
+    if not (error.retryable or may_appear):
+        gone = isinstance(error, NotFound | Gone)
+        why = "Webex does not know it any more" if gone else str(error)
+        if isinstance(error, Forbidden):
+            why = f"the account may not change it: {_SCOPES}"
+        _end(bench, held, Flip.NOT_POSSIBLE if gone else Flip.REFUSED, {"why": why})
+        return
+    seconds = min(bench.pace.first_seconds * 1.5 ** min(held.tries, 60), bench.pace.max_seconds)
+    if isinstance(error, RateLimited) and error.retry_after_seconds:
+        seconds = error.retry_after_seconds
+    with bench.database.transaction() as session:
+        due_at = now + timedelta(seconds=seconds)
+        end_flip(session, held, due_at=due_at, now=now, tries=held.tries + 1, why=str(error))
+    log.warning("policy.put_off", planned_id=held.meeting_id, error=error.code)
+
+
+def _undone(bench: Workbench, meeting_id: str) -> str | None:
+    # First the row: what Webex tells us about our own change must not switch it on again.
+    with bench.database.transaction() as session:
+        row = undo_flip(session, meeting_id, now=bench.clock())
+    if row is None:
+        return "it was not switched on by us"
+    client = bench.accounts.client(row.account).accompanied_by(bench.patience())
+    host = bench.accounts.host_to_name(row.account, row.host_email)
+    try:
+        still_on = let_record(client, meeting_id, on=False, host_email=host)
+    except NotFound:
+        return None
+    except WebexError as error:
+        with bench.database.transaction() as session:
+            redo_flip(session, row, str(error), now=bench.clock())
+        return str(error)
+    log.info("policy.undone", planned_id=meeting_id)
+    return "Webex took the change and still records it" if still_on else None

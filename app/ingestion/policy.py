@@ -1,0 +1,126 @@
+"""What the policy makes of meetings: which are left out, and what it would do in some days."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.db.auto_record import Asked, flips, want_flips
+from app.db.standing import details_state
+from app.errors import Forbidden, NotFound
+from app.ingestion.auto_record import judge, subject_of
+from app.ingestion.retry import delay_seconds
+from app.ingestion.workbench import Work, Workbench
+from app.models.outcomes import Absent, Outcome, Wait
+from app.models.policy import Decision, Matter, Subject
+from app.models.tables import Meeting
+from app.models.webex import MeetingDetails
+from app.models.words import Flip, Reason, Role, State
+from app.webex.client import WebexClient
+from app.webex.planned import ended, planned
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What the policy makes of one meeting that Webex lists.
+
+    ``flip`` is None for a meeting that took place; SWITCHING is one that would be switched on.
+    """
+
+    account: str
+    meeting: MeetingDetails
+    ingest: Decision
+    flip: Flip | None = None
+    rule: str = ""
+    why: str | None = None
+
+
+def left_out(work: Work) -> Outcome | None:
+    """The end of what the policy leaves out, before anything of it is fetched.
+
+    Until Webex has told whose meeting it was, nobody knows; what has begun to be stored goes on.
+    """
+    bench = work.bench
+    if not bench.policy.excludes:
+        return None
+    with bench.database.reading() as session:
+        meeting = session.get_one(Meeting, work.meeting_row_id)
+        details = details_state(session, work.meeting_row_id)
+    if meeting.folder is not None:
+        return None
+    if not meeting.details_known and details in (State.WAITING, State.RUNNING):
+        seconds = delay_seconds(work.ingest.looks, bench.pace)
+        until = bench.clock() + timedelta(seconds=seconds)
+        return Wait(until, Reason.MEETING_UNKNOWN, counts=False)
+    subject = Subject(meeting.host_email, meeting.title, meeting.scheduled_type)
+    decision = bench.policy.decide(Matter.INGEST, subject)
+    return None if decision.wanted else Absent(Reason.EXCLUDED_BY_POLICY, decision.rule)
+
+
+def forecast(
+    bench: Workbench, *, since: datetime, until: datetime, hosts: Sequence[str] = ()
+) -> Iterator[Forecast]:
+    """What the policy makes of all meetings of a span of time, past and to come; changes nothing.
+
+    Administrators see planned meetings host by host only: of ``hosts``, and of those that the
+    policy names. Raises WebexError.
+    """
+    seen: set[str] = set()
+    for name in bench.accounts.names():
+        client = bench.accounts.client(name)
+        for each in _listed(bench, name, client, since, until, hosts):
+            if each.id not in seen:
+                seen.add(each.id)
+                yield _forecast(bench, name, each)
+
+
+def apply(bench: Workbench, forecasts: Sequence[Forecast]) -> list[str]:
+    """Have those switched on that a forecast says would be; which ones."""
+    wanted = {
+        each.meeting.id: Asked(each.account, each.meeting.host_email)
+        for each in forecasts
+        if each.flip is Flip.SWITCHING
+    }
+    with bench.database.transaction() as session:
+        want_flips(session, wanted, now=bench.clock())
+    return sorted(wanted)
+
+
+def apply_to(bench: Workbench, meeting_ids: Sequence[str]) -> list[str]:
+    """Have these planned meetings looked at, even if they were undone; which ones."""
+    account = bench.accounts.default()
+    wanted = {each: Asked(account, None) for each in meeting_ids}
+    with bench.database.transaction() as session:
+        want_flips(session, wanted, now=bench.clock(), again=True)
+    return sorted(wanted)
+
+
+def _forecast(bench: Workbench, account: str, meeting: MeetingDetails) -> Forecast:
+    ingest = bench.policy.decide(Matter.INGEST, subject_of(meeting))
+    if meeting.meeting_type == "meeting":
+        return Forecast(account, meeting, ingest)
+    judgement = judge(bench.policy, meeting)
+    with bench.database.reading() as session:
+        known = flips(session, meeting_ids=[meeting.id])
+    if known and known[0].flip == Flip.UNDONE and judgement.flip is Flip.SWITCHING:
+        return Forecast(account, meeting, ingest, Flip.UNDONE, judgement.rule, "it was undone")
+    return Forecast(account, meeting, ingest, judgement.flip, judgement.rule, judgement.why)
+
+
+def _listed(
+    bench: Workbench,
+    name: str,
+    client: WebexClient,
+    since: datetime,
+    until: datetime,
+    hosts: Sequence[str],
+) -> Iterator[MeetingDetails]:
+    yield from ended(client, since=since, until=until)
+    yield from planned(client, since=since, until=until)
+    if bench.accounts.view(name).role == Role.USER:
+        return
+    for host in sorted({*hosts, *bench.policy.named_hosts()}):
+        try:
+            yield from planned(client, since=since, until=until, host_email=host)
+        except (Forbidden, NotFound):
+            # Somebody of another organization, whose meetings another account may read.
+            continue

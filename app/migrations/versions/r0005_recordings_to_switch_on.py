@@ -1,0 +1,38 @@
+"""Planned meetings that the policy lets Webex record by itself, and what kind a meeting was."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make the table and the column."""
+    op.add_column("meeting", sa.Column("scheduled_type", sa.String(), nullable=True))
+    moment = sa.DateTime(timezone=True)
+    op.create_table(
+        "auto_record",
+        sa.Column("id", sa.Integer(), primary_key=True),
+        sa.Column("meeting_id", sa.String(), nullable=False, unique=True),
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("host_email", sa.String(), nullable=True),
+        sa.Column("title", sa.String(), nullable=True),
+        sa.Column("start_at", moment, nullable=True),
+        sa.Column("flip", sa.String(), nullable=False),
+        sa.Column("rule", sa.String(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=True),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("next_attempt_at", moment, nullable=True, index=True),
+        sa.Column("switched_at", moment, nullable=True),
+        sa.Column("undone_at", moment, nullable=True),
+        sa.Column("updated_at", moment, nullable=False),
+    )
+
+
+def downgrade() -> None:
+    """Drop both; what was switched on at Webex stays so."""
+    op.drop_table("auto_record")
+    op.drop_column("meeting", "scheduled_type")

@@ -1,0 +1,191 @@
+"""The policy: which meetings Webex is to record by itself, and which are ingested at all."""
+
+import tomllib
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+
+class ScheduledType(StrEnum):
+    """What kind of meeting it is, in Webex's words for ``scheduledType``."""
+
+    MEETING = "meeting"
+    WEBINAR = "webinar"
+    PERSONAL_ROOM = "personalRoomMeeting"
+
+
+class Matter(StrEnum):
+    """What a policy decides about a meeting."""
+
+    RECORD = "record"
+    INGEST = "ingest"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What rules look at; None where it is not known, which fits no rule that asks for it."""
+
+    host_email: str | None
+    title: str | None
+    scheduled_type: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the policy says, and the rule that says so; ``rule`` is a phrase for people."""
+
+    wanted: bool
+    rule: str
+
+
+Pattern = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
+
+
+_SAID = {
+    "extra_forbidden": "there is no such word in a policy",
+    "bool_type": "must be true or false",
+    "tuple_type": "must be a list",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "string_type": "must be a text",
+}
+"""What pydantic says in Python's words, in those of the file."""
+
+
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_several)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Rule(_Table):
+    """Whom it is about, and what it says; what it leaves out holds for all, or is not decided."""
+
+    name: str = ""
+    hosts: Patterns | None = Field(default=None, min_length=1)
+    titles: Patterns | None = Field(default=None, min_length=1)
+    types: Annotated[tuple[ScheduledType, ...], BeforeValidator(_several)] | None = Field(
+        default=None, min_length=1
+    )
+    record: bool | None = Field(default=None, strict=True)
+    ingest: bool | None = Field(default=None, strict=True)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.record is None and self.ingest is None:
+            raise ValueError("must say `record = …` or `ingest = …`")
+        return self
+
+
+class Policy(_Table):
+    """Rules in order: of each matter the first one that fits and speaks of it decides.
+
+    Without such a rule nothing is set to be recorded, and everything is ingested.
+    """
+
+    record: bool = Field(default=False, strict=True)
+    ingest: bool = Field(default=True, strict=True)
+    groups: dict[str, Patterns] = {}
+    rules: tuple[Rule, ...] = ()
+
+    @classmethod
+    def read(cls, text: str) -> "Policy":
+        """Read a policy in TOML; ValueError says in one line what is wrong, and where."""
+        try:
+            return cls.model_validate(tomllib.loads(text))
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"is no TOML: {error}") from None
+        except ValidationError as error:
+            raise ValueError(_plain(error)) from None
+
+    @model_validator(mode="after")
+    def _groups_are_known(self) -> Self:
+        for number, rule in enumerate(self.rules, start=1):
+            for each in rule.hosts or ():
+                if "@" not in each and each != "*" and each not in self.groups:
+                    raise ValueError(
+                        f"rule {number}: hosts: {each} is neither an address nor one of [groups]"
+                    )
+        return self
+
+    @property
+    def switches_on(self) -> bool:
+        """Whether any meeting could be set to be recorded."""
+        return self.record or any(rule.record for rule in self.rules)
+
+    @property
+    def excludes(self) -> bool:
+        """Whether any meeting could be left out."""
+        return not self.ingest or any(rule.ingest is False for rule in self.rules)
+
+    def decide(self, matter: Matter, subject: Subject) -> Decision:
+        """What holds for one meeting."""
+        for number, rule in enumerate(self.rules, start=1):
+            said = getattr(rule, matter)
+            if said is not None and self._fits(rule, subject):
+                name = f" ({rule.name})" if rule.name else ""
+                return Decision(said, f"rule {number}{name}")
+        return Decision(getattr(self, matter), "no rule fits it")
+
+    def named_hosts(self) -> list[str]:
+        """The addresses that rules name one by one, for whoever can only ask host by host."""
+        named = {
+            each
+            for rule in self.rules
+            for pattern in rule.hosts or ()
+            for each in self.groups.get(pattern, (pattern,))
+        }
+        return sorted(each for each in named if "@" in each and not set(each) & set("*?["))
+
+    def _fits(self, rule: Rule, subject: Subject) -> bool:
+        hosts = None
+        if rule.hosts is not None:
+            hosts = [each for entry in rule.hosts for each in self.groups.get(entry, (entry,))]
+        return (
+            _matches(subject.host_email, hosts)
+            and _matches(subject.title, rule.titles)
+            and _matches(subject.scheduled_type, rule.types)
+        )
+
+
+def _matches(text: str | None, patterns: tuple[str, ...] | list[str] | None) -> bool:
+    if patterns is None:
+        return True
+    if text is None:
+        return False
+    return any(fnmatchcase(text.casefold(), each.casefold()) for each in patterns)
+
+
+def _plain(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ": ".join(_places(first["loc"]))
+    message = first["msg"].removeprefix("Value error, ")
+    message = _SAID.get(first["type"]) or message.replace("Input should", "must")
+    return f"{place}: {message}" if place else message
+
+
+def _places(loc: tuple[int | str, ...]) -> list[str]:
+    """Where an error is, as a writer of the file counts."""
+    match loc:
+        case ("rules", int(number), *rest):
+            return [f"rule {number + 1}", *_places(tuple(rest))]
+        case (str(name), int(number), *_):
+            return [name, f"entry {number + 1}"]
+        case _:
+            return [str(each) for each in loc]
