@@ -56,7 +56,9 @@ def create_api(world: World, happenings: Happenings) -> Flask:
     for method, path, view in routes:
         app.add_url_rule(f"/v1{path}", f"{method} {path}", partial(view, world), methods=[method])
     change = partial(api_meetings.change_meeting, world, happenings)
-    app.add_url_rule("/v1/meetings/<meeting_id>", "change_meeting", change, methods=["PATCH"])
+    app.add_url_rule(
+        "/v1/meetings/<meeting_id>", "change_meeting", change, methods=["PATCH", "PUT"]
+    )
     return app
 
 

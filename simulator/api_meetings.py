@@ -42,6 +42,8 @@ _FLAGS = [
     "hasQA",
     "hasSlido",
 ]
+_PATCH_TYPE = "application/json-patch+json"
+_REQUIRED = {"title", "password", "start", "end"}
 # What a schedule lets its host change, with the type of each.
 _CHANGEABLE: dict[str, type] = {
     "title": str,
@@ -85,22 +87,33 @@ def get_meeting(world: World, meeting_id: str) -> Response:
 
 
 def change_meeting(world: World, happenings: Happenings, meeting_id: str) -> Response:
-    if request.mimetype not in ("application/json", "application/json-patch+json"):
-        raise ApiError(415, "The body must be application/json or application/json-patch+json.")
+    """PATCH changes what is named; PUT replaces everything, and resets what is left out."""
+    whole = request.method == "PUT"
+    if request.mimetype not in ("application/json",) + (() if whole else (_PATCH_TYPE,)):
+        raise ApiError(415, f"The body must be application/json or, for PATCH, {_PATCH_TYPE}.")
     body = request.get_json(silent=True, force=True)
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or (whole and not body.keys() >= _REQUIRED):
         raise ApiError(
             400, "The request could not be understood by the server due to malformed syntax."
         )
-    host = visible_host(world, body.get("hostEmail"))
+    meeting = _changeable(world, meeting_id, visible_host(world, body.get("hostEmail")))
+    changes = _changes(body)
+    world.patches[meeting_id] = changes if whole else world.patches.get(meeting_id, {}) | changes
+    happenings.of_scheduled_meeting(meeting, meeting_id, "updated")
+    return json_answer(_planned(meeting, meeting_id, world, in_list=True))
+
+
+def _changeable(world: World, meeting_id: str, host: str | None) -> Meeting:
     found = [m for m in world.meetings_of(meeting_id) if host in (None, m.host_email)]
     if not found:
         raise not_found()
-    if found[-1].id == meeting_id:
+    meeting, now = found[-1], world.now()
+    if meeting.id == meeting_id or meeting.scheduled_type == "personalRoomMeeting":
         raise ApiError(400, f"Meeting ID '{meeting_id}' is not allowed for this API.")
-    world.patches.setdefault(meeting_id, {}).update(_changes(body))
-    happenings.of_scheduled_meeting(found[-1], "updated")
-    return json_answer(_planned(found[-1], meeting_id, world, in_list=True))
+    in_progress = meeting.has_started(now) and not meeting.has_ended(now)
+    if meeting.scheduled_id == meeting_id and in_progress:
+        raise ApiError(400, "Meeting is in progress")
+    return meeting
 
 
 def list_participants(world: World) -> Response:
@@ -177,6 +190,11 @@ def _matches(
 ) -> bool:
     if state is not None and shape["state"] != state:
         return False
+    if request.args.get("scheduledType") not in (None, meeting.scheduled_type):
+        return False
+    modified = flag("isModified")
+    if modified is not None and shape["meetingType"] == "scheduledMeeting":
+        return bool(shape["isModified"]) == modified
     if not flags:
         return True
     present = content_flags(meeting, world.now())

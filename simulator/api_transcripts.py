@@ -29,13 +29,14 @@ def list_transcripts(world: World) -> Response:
         raise ApiError(400, "hostEmail needs meetingId.")
     host = visible_host(world, host_email)
     window = time_window(world.now())
+    site = request.args.get("siteUrl", world.settings.site_urls[0])
     found = [
         transcript
         for transcript in _candidates(meeting_id, world)
         if _is_readable(transcript, host, world)
         and transcript.ready_at is not None
         and is_within(transcript.ready_at, window)
-        and request.args.get("siteUrl") in (None, world.meeting_of(transcript).site_url)
+        and world.meeting_of(transcript).site_url == site
     ]
     found.sort(key=lambda transcript: transcript.ready_at or world.now(), reverse=True)
     shapes = [transcript_shape(transcript, world, api_url()) for transcript in found]

@@ -27,7 +27,7 @@ class Happenings:
             return
         timeline = meeting.timeline
         if not meeting.has_started(self._world.now()):
-            self.of_scheduled_meeting(meeting, "created")
+            self.of_scheduled_meeting(meeting, meeting.series_id, "created")
         self._at_start(meeting)
         self._schedule.at(
             after(meeting.end, timeline.ended_webhook), lambda: self._announce(meeting, "ended")
@@ -37,9 +37,10 @@ class Happenings:
         for transcript in meeting.transcripts:
             self.of_transcript(transcript, after(meeting.end, timeline.transcript_webhook))
 
-    def of_scheduled_meeting(self, meeting: Meeting, event: str) -> None:
-        """Announce at once that a series was created or updated."""
-        shape = scheduled_shape(meeting, self._world, kind="meetingSeries", in_list=False)
+    def of_scheduled_meeting(self, meeting: Meeting, planned_id: str, event: str) -> None:
+        """Announce at once that a series or an occurrence was created or updated."""
+        kind = "meetingSeries" if planned_id == meeting.series_id else "scheduledMeeting"
+        shape = scheduled_shape(meeting, self._world, kind=kind, in_list=False)
         keys = [
             "id",
             "title",

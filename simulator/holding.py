@@ -88,6 +88,8 @@ class MeetingOrder(_Order):
     extras: ExtrasOrder = ExtrasOrder()
     timeline: Timeline | None = None
     webhooks: bool = True
+    scheduled_type: Literal["meeting", "webinar", "personalRoomMeeting"] = "meeting"
+    auto_record: bool = False
 
     @field_validator("recordings", "transcripts", mode="before")
     @classmethod
@@ -130,6 +132,8 @@ def hold_meeting(order: MeetingOrder, world: World) -> Meeting:
         end=end,
         timeline=order.timeline or world.settings.timeline,
         announces=order.webhooks,
+        scheduled_type=order.scheduled_type,
+        auto_record=order.auto_record,
         secrets=_meeting_secrets(world.mint),
         extras=Extras(**order.extras.model_dump()),
     )

@@ -125,6 +125,8 @@ class Meeting:
     end: datetime
     timeline: Timeline
     announces: bool
+    scheduled_type: str
+    auto_record: bool
     secrets: dict[str, str]
     extras: Extras = Extras()
     participants: list[Participant] = field(default_factory=list)

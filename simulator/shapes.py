@@ -39,7 +39,8 @@ def instance_shape(meeting: Meeting, world: World, *, in_list: bool) -> Shape:
         **_times(meeting, now),
         **_host(meeting),
         "webLink": f"https://{meeting.site_url}/join/j.php?MTID={meeting.id}",
-        "scheduledType": "meeting",
+        # A meeting in somebody's personal room counts as a plain one once it takes place.
+        "scheduledType": "webinar" if meeting.scheduled_type == "webinar" else "meeting",
     }
     if world.settings.leaky:
         shape |= _meeting_secrets(meeting)
@@ -82,7 +83,7 @@ def scheduled_shape(meeting: Meeting, world: World, *, kind: str, in_list: bool)
         "webLink": f"https://{meeting.site_url}/join/j.php?MTID=m{meeting.series_id}",
         "sipAddress": f"{meeting.number}@{meeting.site_url}",
         "dialInIpAddress": "192.0.2.100",
-        "enabledAutoRecordMeeting": False,
+        "enabledAutoRecordMeeting": meeting.auto_record,
         "allowAnyUserToBeCoHost": False,
         "enabledJoinBeforeHost": False,
         "enableConnectAudioBeforeHost": False,
@@ -91,7 +92,8 @@ def scheduled_shape(meeting: Meeting, world: World, *, kind: str, in_list: bool)
         "allowAuthenticatedDevices": False,
     }
     if world.settings.profile == "spec":
-        shape |= {"publicMeeting": False, "excludePassword": False, "scheduledType": "meeting"}
+        shape |= {"publicMeeting": False, "excludePassword": False}
+        shape |= {"scheduledType": meeting.scheduled_type}
         shape |= {"enabledBreakoutSessions": False, "unlockedMeetingJoinSecurity": "allowJoin"}
     if in_list:
         shape |= {"meetingSeriesId": meeting.series_id}

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from app.config import Settings, load_settings
 from app.errors import SettingsError
+from app.models.policy import Policy
 from app.models.words import EXTRA_RESOURCES
 
 DEFAULTS: dict[str, Any] = {
@@ -34,6 +35,7 @@ DEFAULTS: dict[str, Any] = {
     "SETTLE_SECONDS": 120,
     "WEBEX_ROLE": "user",
     "EXTRA_RESOURCES": EXTRA_RESOURCES,
+    "POLICY": Policy(),
     "WEBHOOK_HEALTH_SECONDS": 300,
     "LEASE_SECONDS": 30,
     "SWEEP_SECONDS": 2,

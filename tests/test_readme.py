@@ -17,6 +17,7 @@ from app.config import Settings, load_settings
 from app.db.accounts import put_account
 from app.db.schema import migrate
 from app.db.ticks import tick
+from app.models.policy import Policy
 from app.models.words import Kind, Reason, State
 from app.runtime import Runtime, build_runtime
 from app.web.application import create_app
@@ -31,7 +32,7 @@ _NAMED = re.compile(
 )
 _ELSEWHERE = {
     "uv.lock",  # made by uv, and never committed
-    "r0005_remember_who_asked.py",  # an example
+    "r0006_remember_who_asked.py",  # an example
 }
 
 
@@ -133,7 +134,7 @@ def test_a_document_names_only_files_that_exist(document: str) -> None:
 def test_a_document_names_only_commands_and_targets_that_exist(document: str) -> None:
     told = "\n".join(_commands_in((ROOT / document).read_text()))
 
-    said = set(re.findall(r"webex-ingest ((?:webhooks |accounts )?[a-z][a-z-]+)", told))
+    said = set(re.findall(r"webex-ingest ((?:webhooks |accounts |policy )?[a-z][a-z-]+)", told))
     targets = set(re.findall(r"^(?:\$ )?make ([a-z-]+)", told, re.MULTILINE))
     assert said - {path for path, *_ in _real_commands(commands)} == set()
     assert targets - _make_targets() == set()
@@ -165,6 +166,8 @@ def named_files(document: str) -> Iterator[tuple[str, Path]]:
 
 def _default_text(field: FieldInfo) -> str:
     match field.default:
+        case Policy():
+            return ""
         case None | ():
             return ""
         case bool() as switch:

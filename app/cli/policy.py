@@ -47,7 +47,7 @@ def _span_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "hosts",
             metavar="EMAIL",
             multiple=True,
-            help="Whose planned meetings an administrator asks for, besides those the policy names.",
+            help="Whose planned meetings administrators see, besides hosts that the policy names.",
         ),
         click.option("--to", "until", type=DAY, help="... to this one; default: in a week."),
         click.option(

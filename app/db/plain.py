@@ -1,6 +1,7 @@
 """One connection that is kept, for one statement at a time that commits itself."""
 
 import sqlite3
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -14,6 +15,9 @@ from app.errors import DatabaseUnavailable
 
 _LOCK_SECONDS = 1
 """How long a statement waits for a row on Postgres: whoever waits behind it is not to blame."""
+
+_FREE_SECONDS = 5
+"""For how long a disposal waits for the statement that runs."""
 
 _LOST = (
     sqlite3.OperationalError,
@@ -35,7 +39,8 @@ class PlainConnection:
         self._database = database
         self._pooled: PoolProxiedConnection | None = None
         self._driver: Any = None
-        database.on_dispose(self.close)
+        self._in_use = threading.Lock()
+        database.on_dispose(self._close_when_free)
 
     @property
     def is_sqlite(self) -> bool:
@@ -50,7 +55,8 @@ class PlainConnection:
         first time may have been its last act: what it does must be harmless twice.
         """
         try:
-            self._run(statement, values)
+            with self._in_use:
+                self._run(statement, values)
         except _DRIVER_ERRORS as error:
             reason = _keep_first_line(error)
             if not isinstance(error, _LOST) and type(error) is not sqlite3.DatabaseError:
@@ -66,6 +72,15 @@ class PlainConnection:
         if pooled is not None:
             with suppress(*_DRIVER_ERRORS):
                 pooled.close()
+
+    def _close_when_free(self) -> None:
+        # SQLite's library crashes the process when a connection is closed under a statement. One
+        # that hangs keeps its connection; it ends with its thread.
+        if self._in_use.acquire(timeout=_FREE_SECONDS):
+            try:
+                self.close()
+            finally:
+                self._in_use.release()
 
     def _run(self, statement: str, values: tuple[Any, ...]) -> None:
         was_open = self._driver is not None

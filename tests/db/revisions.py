@@ -9,8 +9,11 @@ from app.db.engine import Database
 from app.db.schema import _config
 from tests.db.rows import NOW, PATIENCE
 
-REVISIONS = ("0001", "0002", "0003", "0004")
-MADE_SINCE = {revision: {"account"} for revision in REVISIONS[:3]}
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+MADE_SINCE = {
+    **{revision: {"account", "auto_record"} for revision in REVISIONS[:3]},
+    "0004": {"auto_record"},
+}
 """The tables that a database of a revision does not have yet."""
 
 _ITEM = {"meeting_row_id": 1, "resource": "recordings", "resource_id": "r1"}
@@ -107,6 +110,16 @@ ROWS: dict[str, dict[str, Any]] = {
         "person_id": "p1",
         "email": "host@example.com",
         "added_at": NOW,
+    },
+    "auto_record": {
+        "id": 1,
+        "meeting_id": "b1",
+        "account": "sales",
+        "flip": "switched_on",
+        "rule": "rule 1",
+        "tries": 0,
+        "switched_at": NOW,
+        "updated_at": NOW,
     },
     "tick": {"name": "sweep", "at": NOW},
 }

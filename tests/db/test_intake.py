@@ -197,3 +197,19 @@ def held(database: Database) -> Iterator[None]:
         if not database.is_sqlite:
             session.execute(text("LOCK TABLE webhook_event IN EXCLUSIVE MODE"))
         yield
+
+
+def test_a_connection_is_not_closed_under_the_statement_that_uses_it(database: Database) -> None:
+    intake = Intake(database)
+
+    def deliver() -> None:
+        for number in range(80):
+            intake.take(make(f"event{number}", seconds=0))
+
+    with ThreadPoolExecutor() as threads:
+        delivering = threads.submit(deliver)
+        while not delivering.done():
+            database.dispose()
+
+    delivering.result()
+    assert len(stored(database)) == 80

@@ -1,0 +1,317 @@
+"""The policy at work: what it foretells, what then happens, and how it is taken back."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.db.auto_record import flips
+from app.db.engine import Database
+from app.ingestion import policy
+from app.ingestion.auto_record import judge_due, switched_on, undo
+from app.models.policy import Policy
+from app.models.tables import AutoRecord
+from app.models.words import Flip
+from tests.stage import Stage, staged
+
+POLICY = """
+[groups]
+sales = ["ann@example.com", "*@sales.example.com"]
+
+[[rules]]
+name = "Private"
+titles = ["*interview*"]
+record = false
+ingest = false
+
+[[rules]]
+name = "Customers"
+hosts = ["sales"]
+record = true
+
+[[rules]]
+types = ["webinar"]
+record = true
+"""
+HOSTS = ("ann@example.com", "eve@sales.example.com", "bob@example.com")
+TITLES = ("Demo", "Job interview")
+TYPES = ("meeting", "webinar", "personalRoomMeeting")
+
+
+@pytest.fixture
+def stage(tmp_path: Path, database: Database, broker_url: str) -> Iterator[Stage]:
+    url = database.url.render_as_string(hide_password=False)
+    with staged(tmp_path, url, broker_url, policy=POLICY) as stage:
+        yield stage
+
+
+def plan(stage: Stage, **order: Any) -> str:
+    """A meeting in somebody's calendar for tomorrow; the id of its series."""
+    start = stage.now + timedelta(days=1)
+    times = {"start": start.isoformat(), "end": (start + timedelta(hours=1)).isoformat()}
+    return str(stage.control.hold_meeting(**{**times, **order})["series_id"])
+
+
+def plan_all(stage: Stage, **order: Any) -> list[str]:
+    return [
+        plan(
+            stage,
+            host_email=host,
+            title=title,
+            scheduled_type=kind,
+            auto_record=already,
+            **order,
+        )
+        for host in HOSTS
+        for title in TITLES
+        for kind in TYPES
+        for already in (False, True)
+    ]
+
+
+def foretold(stage: Stage) -> dict[str, policy.Forecast]:
+    span = {"since": stage.now - timedelta(days=7), "until": stage.now + timedelta(days=7)}
+    return {each.meeting.id: each for each in policy.forecast(stage.bench, **span)}
+
+
+def hear(stage: Stage) -> None:
+    """Work through the events that came, and through all that they made due."""
+    stage.advance(0)
+    stage.work()
+    while judge_due(stage.bench):
+        pass
+
+
+def changes(stage: Stage, method: str = "PATCH") -> list[str]:
+    asked = [each for each in stage.asked("/meetings/") if each["method"] == method]
+    return [each["path"].rpartition("/")[2] for each in asked]
+
+
+def asked_of(stage: Stage, meeting_id: str) -> list[str]:
+    """What Webex was asked of a meeting besides its details."""
+    asked = [f"{each['path']}?{each['query']}" for each in stage.asked("/v1/")]
+    return [each for each in asked if meeting_id in each and "/meetings/" not in each]
+
+
+def is_recorded(stage: Stage, planned_id: str) -> bool:
+    answer = stage.bench.accounts.client("").get(f"/meetings/{planned_id}")
+    return bool(answer["enabledAutoRecordMeeting"])
+
+
+def row(stage: Stage, planned_id: str) -> AutoRecord:
+    with stage.bench.database.reading() as session:
+        return flips(session, meeting_ids=[planned_id])[0]
+
+
+def test_what_is_foretold_of_planned_meetings_is_what_then_happens(stage: Stage) -> None:
+    stage.control.change_settings(drop_ratio=1)
+    planned = plan_all(stage)
+    said = foretold(stage)
+    assert changes(stage) == []
+    stage.control.change_settings(drop_ratio=0)
+
+    for each in planned:
+        stage.control.send_event(resource="meetings", event="created", data={"id": each})
+    hear(stage)
+
+    wanted = {each for each in planned if said[each].flip is Flip.SWITCHING}
+    assert len(wanted) == 5
+    assert sorted(changes(stage)) == sorted(wanted)
+    assert {each for each in planned if row(stage, each).flip == Flip.SWITCHED_ON} == wanted
+    for each in set(planned) - wanted:
+        assert row(stage, each).flip == said[each].flip
+        assert row(stage, each).why == said[each].why
+    assert set(switched_on(stage.bench)) == wanted
+
+
+def test_what_is_foretold_of_past_meetings_is_what_then_happens(stage: Stage) -> None:
+    held = [
+        stage.hold_meeting(host_email=host, title=title, timeline="instant", recordings=1)
+        for host in HOSTS
+        for title in TITLES
+    ]
+    said = foretold(stage)
+
+    stage.live(hours=1)
+
+    for each in held:
+        meeting_id = each["meeting_id"]
+        assert stage.meeting(meeting_id).completed_at is not None
+        states = set(stage.states(meeting_id).values())
+        if said[meeting_id].ingest.wanted:
+            assert ("done", None) in states
+        else:
+            assert states == {("absent", "excluded_by_policy")}
+            assert stage.meeting(meeting_id).folder is None
+            rules = {each.error for each in stage.ingests(meeting_id)}
+            assert rules == {"rule 1 (Private)"} == {said[meeting_id].ingest.rule}
+        assert bool(asked_of(stage, meeting_id)) == said[meeting_id].ingest.wanted
+    assert sum(not said[each["meeting_id"]].ingest.wanted for each in held) == 3
+
+
+def test_nothing_is_fetched_before_webex_has_told_whose_meeting_it_was(stage: Stage) -> None:
+    held = stage.hold_meeting(title="Job interview", recordings=1)
+
+    stage.live(minutes=14)
+    states = stage.states(held["meeting_id"])
+    assert states.pop("meetings")[0] == "waiting"
+    assert set(states.values()) == {("waiting", "meeting_unknown")}
+
+    stage.live(hours=1)
+    assert set(stage.states(held["meeting_id"]).values()) == {("absent", "excluded_by_policy")}
+    assert not stage.asked("/recordings")
+    assert not stage.asked("/meetingParticipants")
+
+
+def test_nobody_gets_a_mail_and_what_is_on_is_not_switched_again(stage: Stage) -> None:
+    planned = plan(stage, host_email="ann@example.com")
+
+    hear(stage)
+    stage.control.send_event(resource="meetings", event="updated", data={"id": planned})
+    hear(stage)
+
+    assert is_recorded(stage, planned)
+    assert changes(stage) == [planned]
+    assert row(stage, planned).flip == Flip.SWITCHED_ON
+
+
+def test_what_is_undone_stays_so_whatever_webex_tells_of_it(stage: Stage) -> None:
+    planned = plan(stage, host_email="ann@example.com")
+    hear(stage)
+
+    assert undo(stage.bench, [planned]) == {planned: None}
+    hear(stage)
+
+    assert not is_recorded(stage, planned)
+    assert row(stage, planned).flip == Flip.UNDONE
+    assert foretold(stage)[planned].flip is Flip.UNDONE
+    assert policy.apply(stage.bench, list(foretold(stage).values())) == []
+
+    policy.apply_to(stage.bench, [planned])
+    hear(stage)
+    assert is_recorded(stage, planned)
+
+
+def test_what_was_never_switched_on_is_not_switched_off(stage: Stage) -> None:
+    planned = plan(stage, host_email="ann@example.com", auto_record=True)
+    hear(stage)
+
+    assert undo(stage.bench, [planned, "unknown"]) == dict.fromkeys(
+        (planned, "unknown"), "it was not switched on by us"
+    )
+    assert is_recorded(stage, planned)
+
+
+def test_an_undoing_that_webex_refuses_is_said_and_can_be_tried_again(stage: Stage) -> None:
+    planned = plan(stage, host_email="ann@example.com")
+    hear(stage)
+    stage.control.add_fault(method="PATCH", status=403, times=1)
+
+    refused = undo(stage.bench, [planned])
+
+    assert "403" in (refused[planned] or "")
+    assert row(stage, planned).flip == Flip.SWITCHED_ON
+    assert undo(stage.bench, [planned]) == {planned: None}
+
+
+def test_where_webex_wants_the_content_type_of_its_description_it_gets_it(stage: Stage) -> None:
+    planned = plan(stage, host_email="ann@example.com")
+    stage.control.add_fault(method="PATCH", status=415, times=1)
+
+    hear(stage)
+
+    types = [
+        each["headers"]["Content-Type"]
+        for each in stage.asked("/meetings/")
+        if each["method"] == "PATCH"
+    ]
+    assert types == ["application/json", "application/json-patch+json"]
+    assert is_recorded(stage, planned)
+
+
+@pytest.mark.parametrize("status", [400, 405, 415, 501])
+def test_where_webex_refuses_a_patch_the_whole_meeting_is_put_and_loses_nothing(
+    stage: Stage, status: int
+) -> None:
+    planned = plan(stage, host_email="ann@example.com", title="Demo", agenda="The new one")
+    before = stage.bench.accounts.client("").get(f"/meetings/{planned}")
+    stage.control.add_fault(method="PATCH", status=status, times=2)
+
+    hear(stage)
+
+    assert changes(stage, "PUT") == [planned]
+    after = stage.bench.accounts.client("").get(f"/meetings/{planned}")
+    assert after == before | {"enabledAutoRecordMeeting": True}
+
+
+def test_a_missing_scope_is_named(stage: Stage) -> None:
+    planned = plan(stage, host_email="ann@example.com")
+    stage.control.add_fault(method="PATCH", status=403, times=None)
+
+    hear(stage)
+
+    assert row(stage, planned).flip == Flip.REFUSED
+    assert "meeting:schedules_write" in (row(stage, planned).why or "")
+
+
+def test_webex_that_says_yes_and_does_nothing_is_not_believed(stage: Stage) -> None:
+    planned = plan(stage, host_email="ann@example.com")
+    answer = {"id": planned, "enabledAutoRecordMeeting": False}
+    stage.control.add_fault(method="PATCH", status=200, body=answer)
+
+    hear(stage)
+
+    assert row(stage, planned).flip == Flip.REFUSED
+    assert "does its site allow recording" in (row(stage, planned).why or "")
+
+
+def test_webex_that_is_away_is_asked_again_until_it_answers(stage: Stage) -> None:
+    planned = plan(stage, host_email="ann@example.com")
+    stage.control.add_fault(method="PATCH", status=503, times=2)
+
+    for _ in range(3):
+        hear(stage)
+        stage.advance(120)
+    hear(stage)
+
+    assert is_recorded(stage, planned)
+
+
+def test_a_crash_after_webex_was_told_does_not_hide_that_it_was_us(stage: Stage) -> None:
+    planned = plan(stage, host_email="ann@example.com")
+    stage.work()
+    stage.control.add_fault(method="PATCH", drop=True, skip=0, times=1)
+    hear(stage)
+    assert row(stage, planned).flip == Flip.SWITCHING
+    # What the lost answer would have told: Webex has done it.
+    body = {"enabledAutoRecordMeeting": True, "sendEmail": False}
+    stage.bench.accounts.client("").send("PATCH", f"/meetings/{planned}", body)
+
+    stage.advance(300)
+    hear(stage)
+
+    assert row(stage, planned).flip == Flip.SWITCHED_ON
+    assert undo(stage.bench, [planned]) == {planned: None}
+
+
+def test_a_rule_that_comes_later_leaves_what_is_stored_alone(sqlite_stage: Stage) -> None:
+    stage = sqlite_stage
+    held = stage.hold_meeting(title="Job interview", timeline="instant", recordings=1)
+    stage.advance(0)
+    stage.live_until_complete(held["meeting_id"])
+    before = stage.states(held["meeting_id"])
+    files = sorted(stage.place(held["meeting_id"]).rglob("*"))
+    stage.bench = replace(stage.bench, policy=Policy.read("ingest = false"))
+
+    stage.control.send_event(
+        resource="recordings",
+        event="updated",
+        data={"id": held["recording_ids"][0], "meetingId": held["meeting_id"]},
+    )
+    stage.live(hours=1)
+
+    assert stage.states(held["meeting_id"]) == before
+    assert sorted(stage.place(held["meeting_id"]).rglob("*")) == files
