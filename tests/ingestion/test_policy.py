@@ -73,8 +73,9 @@ def plan_all(stage: Stage, **order: Any) -> list[str]:
 
 
 def foretold(stage: Stage) -> dict[str, policy.Forecast]:
-    span = {"since": stage.now - timedelta(days=7), "until": stage.now + timedelta(days=7)}
-    return {each.meeting.id: each for each in policy.forecast(stage.bench, **span)}
+    week = timedelta(days=7)
+    said = policy.forecast(stage.bench, since=stage.now - week, until=stage.now + week)
+    return {each.meeting.id: each for each in said}
 
 
 def hear(stage: Stage) -> None:
