@@ -62,7 +62,7 @@ def list_all_recordings(world: World) -> Response:
         and not recording.deleted
         and recording.ready_at is not None
         and (by_meeting or is_within(recording.ready_at, window))
-        and (by_meeting or world.meeting_of(recording).site_url == site)
+        and world.meeting_of(recording).site_url == site
     ]
     found.sort(key=lambda recording: recording.ready_at or world.now(), reverse=True)
     shapes = [_for_administrators(recording, world) for recording in found]

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from app.cli.accounts import account_text
 from app.cli.output import json_option, print_json
 from app.cli.tools import command_runtime
+from app.db.auto_record import flips
 from app.db.ticks import last_tick
 from app.errors import DatabaseUnavailable, WebexError
 from app.ingestion.registration import MENDED, Place, examine
@@ -16,7 +17,7 @@ from app.ingestion.tokens import OF_SETTINGS
 from app.ingestion.wording import account_sentence, age_text, size_text
 from app.models.status import AccountStatus
 from app.models.times import utc_now
-from app.models.words import Queue
+from app.models.words import Flip, Queue
 from app.runtime import Runtime
 from app.webex import resources
 from app.webex.webhooks import WANTED, webhooks
@@ -138,12 +139,21 @@ def _account(runtime: Runtime, standing: AccountStatus) -> Check:
             found=str(error),
             mend=f"Sign in again with `webex-ingest login{again}`, or see WEBEX_ACCESS_TOKEN.",
         )
-    found = f"is {person.emails[0] if person.emails else person.id}"
+    found = f"is {person.emails[0] if person.emails else person.id}{_sites_text(runtime, standing)}"
     if sentence := account_sentence(standing, utc_now()):
         return Check(
             name=name, verdict="WARN", found=found, mend=f"{sentence[:1].upper()}{sentence[1:]}."
         )
     return Check(name=name, verdict="OK", found=found)
+
+
+def _sites_text(runtime: Runtime, standing: AccountStatus) -> str:
+    try:
+        sites = resources.sites(runtime.bench.accounts.client(standing.name))
+    except WebexError:
+        # It takes a scope that nothing else does.
+        return ""
+    return f" at {', '.join(sites)}" if sites else ""
 
 
 def _webhooks(runtime: Runtime) -> Iterator[Check]:
@@ -179,6 +189,20 @@ def _webhooks_of(runtime: Runtime, account: str, place: Place) -> Check | None:
     return Check(name=name, verdict="FAIL", found=f"{told}{more}", mend=mend)
 
 
+def _policy(runtime: Runtime) -> Iterator[Check]:
+    with runtime.bench.database.reading() as session:
+        refused = flips(session, which=[Flip.REFUSED])
+    if refused:
+        yield Check(
+            name="policy",
+            verdict="WARN",
+            found=f"{len(refused)} planned meeting(s) could not be set to be recorded",
+            mend=f"The latest: {refused[0].why}. `webex-ingest policy list` names them.",
+        )
+    elif runtime.settings.policy.switches_on:
+        yield Check(name="policy", verdict="OK", found="no planned meeting was refused")
+
+
 _LOOKS: tuple[Callable[[Runtime], Iterator[Check]], ...] = (
     _database,
     _archive,
@@ -186,4 +210,5 @@ _LOOKS: tuple[Callable[[Runtime], Iterator[Check]], ...] = (
     _sweep,
     _accounts,
     _webhooks,
+    _policy,
 )

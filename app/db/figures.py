@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from app.models.status import seconds_left
 from app.models.tables import File, Ingest, Meeting, Snippet, WebhookEvent
-from app.models.words import State
+from app.models.words import Queue, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,11 @@ def progress(session: Session, *, now: datetime, lease_seconds: float) -> Progre
             func.sum(total).filter(fresh).label("total"),
             func.sum(speed).filter(fresh, ~is_whole).label("speed"),
             func.max((total - done) / func.nullif(speed, 0)).filter(fresh).label("longest"),
-        ).where(col(Ingest.state) == State.RUNNING, col(Ingest.stage) != "")
+        ).where(
+            col(Ingest.state) == State.RUNNING,
+            col(Ingest.stage) != "",
+            col(Ingest.queue) == Queue.TRANSFER,
+        )
     ).one()
     return Progress(
         running=found.running,

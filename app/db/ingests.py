@@ -53,6 +53,7 @@ def new_ingest(
     due_at: datetime,
     patience_until: datetime,
     priority: Priority = Priority.FRESH,
+    reason: Reason | None = None,
     now: datetime,
 ) -> dict[str, Any]:
     """The values of a row that nobody has worked at, waiting until ``due_at``."""
@@ -64,6 +65,7 @@ def new_ingest(
         "queue": queue_of(resource, resource_id),
         "priority": priority,
         "state": State.WAITING,
+        "reason": reason,
         "stage": "",
         "attempt": 0,
         "looks": 0,

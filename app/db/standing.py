@@ -20,6 +20,7 @@ def standing_of(
         select(
             *key,
             col(Ingest.state),
+            col(Ingest.reason),
             col(Ingest.next_attempt_at),
             col(Ingest.patience_until),
             col(Ingest.woken),

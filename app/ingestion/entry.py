@@ -14,11 +14,14 @@ from app.db.meetings import mark_incomplete, touch
 from app.db.standing import standing_of
 from app.ingestion.workbench import Pace
 from app.models.tables import Ingest, Meeting
-from app.models.words import CORE_RESOURCES, Priority, State
+from app.models.words import CORE_RESOURCES, Priority, Reason, Resource, State
 
 LATE_EVENT_PATIENCE = timedelta(hours=1)
 """Webex's lists may lag its webhooks by ten minutes and more."""
 
+
+LIVE_RESOURCES = (Resource.MEETINGS, Resource.PARTICIPANTS)
+"""What there is of a meeting while it goes on."""
 
 _MARGIN = timedelta(seconds=10)
 
@@ -82,19 +85,19 @@ def want(
             if row is None and urgency is Urgency.GONE:
                 continue
             if row is None:
-                due_at = _first_due(meeting, key[0], pace, now)
-                new = new_ingest(meeting, *key, due_at=due_at, patience_until=patience, now=now)
-                missing.append(new)
+                missing.append(_new(meeting, key, patience, pace, now))
                 opened.add(meeting.id)
             elif urgency is Urgency.GONE and row.state == State.DONE:
                 note_at_source(session, *_which(meeting, key), deleted=True, now=now)
                 woken.add(meeting.id)
-            elif row.state in _ENDED[urgency]:
+            elif row.state in _ENDED[urgency] and not _is_live(meeting, key[0]):
                 _reopen(session, meeting, key, urgency, patience, now)
                 opened.add(meeting.id)
-            elif urgency > Urgency.WANTED and not _is_awake(row, patience, now):
-                wake(session, *_which(meeting, key), due_at=now, patience_until=patience)
-                woken.add(meeting.id)
+            elif urgency > Urgency.WANTED or _has_just_ended(meeting, row):
+                due_at = _due(meeting, key[0], pace, now)
+                if not _is_awake(row, patience, due_at):
+                    wake(session, *_which(meeting, key), due_at=due_at, patience_until=patience)
+                    woken.add(meeting.id)
     open_ingests(session, missing)
     if opened:
         # What was opened again is missing again, and the manifest must say so.
@@ -115,8 +118,23 @@ def _patience(meeting: Meeting, urgency: Urgency, pace: Pace, now: datetime) -> 
     return max(patience, now + min(pace.give_up, LATE_EVENT_PATIENCE))
 
 
-def _first_due(meeting: Meeting, resource: str, pace: Pace, now: datetime) -> datetime:
-    """When a resource is first asked for: the core ones at once."""
+def _new(
+    meeting: Meeting, key: tuple[str, str], patience: datetime, pace: Pace, now: datetime
+) -> dict[str, Any]:
+    return new_ingest(
+        meeting,
+        *key,
+        due_at=_due(meeting, key[0], pace, now),
+        patience_until=patience,
+        reason=Reason.MEETING_IN_PROGRESS if _is_live(meeting, key[0]) else None,
+        now=now,
+    )
+
+
+def _due(meeting: Meeting, resource: str, pace: Pace, now: datetime) -> datetime:
+    """When a resource is asked for after news of it: the core ones of what has ended at once."""
+    if _is_live(meeting, resource):
+        return now + timedelta(seconds=pace.live_seconds)
     if resource in CORE_RESOURCES:
         return now
     return max(now, min(meeting.end_at or now, now) + timedelta(seconds=pace.extra_seconds))
@@ -141,13 +159,23 @@ def _reopen(
     )
 
 
-def _is_awake(row: Row[*tuple[Any, ...]], patience: datetime, now: datetime) -> bool:
-    """Whether a row will look after this moment anyway, or has ended and stays so."""
+def _is_live(meeting: Meeting, resource: str) -> bool:
+    """Whether a resource is one of those that change while the meeting goes on."""
+    return meeting.webex_state == "inProgress" and resource in LIVE_RESOURCES
+
+
+def _has_just_ended(meeting: Meeting, row: Row[*tuple[Any, ...]]) -> bool:
+    """Whether a row still waits as one of a meeting in progress, which it is no more."""
+    return row.reason == Reason.MEETING_IN_PROGRESS and not _is_live(meeting, row.resource)
+
+
+def _is_awake(row: Row[*tuple[Any, ...]], patience: datetime, due_at: datetime) -> bool:
+    """Whether a row will look by then anyway, or has ended and stays so."""
     # Without the margin each event of a flood would lengthen the patience by a little.
     is_patient = row.patience_until >= patience - _MARGIN
     match row.state:
         case State.WAITING:
-            return is_patient and bool(row.next_attempt_at <= now)
+            return is_patient and bool(row.next_attempt_at <= due_at)
         case State.RUNNING:
             return is_patient and bool(row.woken)
     return True

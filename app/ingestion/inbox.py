@@ -22,6 +22,7 @@ from app.db.inbox import (
 from app.errors import (
     AnswerUnreadable,
     DatabaseUnavailable,
+    Forbidden,
     NotFound,
     WebexError,
     WorkerStopping,
@@ -29,7 +30,7 @@ from app.errors import (
 from app.ingestion.news import Told, tell_meetings
 from app.ingestion.workbench import Workbench
 from app.models.tables import WebhookEvent
-from app.models.webex import Event, is_instance, is_meeting_id, is_planned
+from app.models.webex import Event, EventData, is_instance, is_meeting_id, is_planned
 from app.models.words import EventOutcome, Resource
 from app.webex import resources
 from app.webex.client import WebexClient
@@ -170,16 +171,25 @@ def _meeting_of(
 ) -> str | None:
     if event.resource == Resource.RECORDINGS:
         return resources.recording(webex, event.data.id, host_email=host_email).meeting_id
-    return _meeting_of_transcript(webex, event.data.id, now)
+    return _meeting_of_transcript(webex, event.data, now)
 
 
-def _meeting_of_transcript(webex: WebexClient, transcript_id: str, now: datetime) -> str:
-    # There is no request for one transcript: it stands in the list of its account.
-    recent = resources.transcripts(webex, None, since=now - timedelta(days=28), now=now)
-    for each in recent:
-        if each.id == transcript_id and each.meeting_id:
-            return each.meeting_id
+def _meeting_of_transcript(webex: WebexClient, data: EventData, now: datetime) -> str:
+    # There is no request for one transcript: it stands in the list of its account and site.
+    since = now - timedelta(days=28)
+    for site_url in [data.site_url] if data.site_url else _sites(webex):
+        for each in resources.transcripts(webex, None, since=since, now=now, site_url=site_url):
+            if each.id == data.id and each.meeting_id:
+                return each.meeting_id
     raise NotFound("Webex does not list the transcript yet", status=404)
+
+
+def _sites(webex: WebexClient) -> Sequence[str | None]:
+    try:
+        return resources.sites(webex) or [None]
+    except (Forbidden, NotFound):
+        # It takes the scope meeting:preferences_read; the preferred site is left.
+        return [None]
 
 
 def _settle(bench: Workbench, read: Sequence[Read]) -> None:

@@ -43,6 +43,7 @@ class Find(Protocol):
         since: datetime,
         now: datetime,
         host_email: str | None,
+        site_url: str | None,
     ) -> Sequence[Recording | Transcript]:
         """All items since a time."""
 
@@ -59,7 +60,12 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
     since = meeting.start_at or meeting.first_seen_at - UNKNOWN_START
     try:
         found = find(
-            work.webex, meeting.meeting_id, since=since, now=now, host_email=work.host_email
+            work.webex,
+            meeting.meeting_id,
+            since=since,
+            now=now,
+            host_email=work.host_email,
+            site_url=meeting.site_url,
         )
     except PartialList as error:
         # What Webex could read is fetched; the list itself is asked for again.

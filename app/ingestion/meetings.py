@@ -6,14 +6,14 @@ import structlog
 from sqlmodel import col
 
 from app.db.ingests import heartbeat, wake
-from app.db.meetings import assign, lock_meeting, tell
+from app.db.meetings import assign, hint, lock_meeting, tell
+from app.errors import NotFound
 from app.ingestion.entry import want_meeting
 from app.ingestion.items import UNKNOWN_START
 from app.ingestion.policy import left_out
-from app.ingestion.retry import NothingYet, decide
 from app.ingestion.storing import store_json
 from app.ingestion.workbench import Work
-from app.models.outcomes import Done, Outcome
+from app.models.outcomes import Done, Outcome, Wait
 from app.models.tables import Ingest, Meeting
 from app.models.webex import MeetingDetails
 from app.models.words import Kind, Reason, Role
@@ -25,15 +25,28 @@ log = structlog.get_logger()
 
 def ingest_meeting(work: Work) -> Outcome:
     """Fetch and store the details; they appear about fifteen minutes after the end."""
-    details = read_details(work)
+    try:
+        details = read_details(work)
+    except NotFound:
+        # Webex tells of a meeting in progress a quarter of an hour after its start, or later.
+        if again := while_it_goes_on(work):
+            return again
+        raise
     _tell(work, details)
     if details.state != "ended":
-        now = work.bench.clock()
-        return decide(NothingYet(Reason.MEETING_IN_PROGRESS), work.ingest, work.bench.pace, now)
+        return _look_again(work)
     if outcome := left_out(work):
         return outcome
     store_json(work, Kind.MEETING, "meeting.json", details.raw)
     return Done()
+
+
+def while_it_goes_on(work: Work) -> Wait | None:
+    """The next look at a meeting in progress; None where it is over, or long unheard of."""
+    is_live = work.meeting.webex_state == "inProgress"
+    if not is_live or work.bench.clock() >= work.ingest.patience_until:
+        return None
+    return _look_again(work)
 
 
 def read_details(work: Work) -> MeetingDetails:
@@ -74,11 +87,20 @@ def _hand_over(work: Work, account: str) -> None:
     log.info("meeting.handed_over", account=account)
 
 
+def _look_again(work: Work) -> Wait:
+    pause = timedelta(seconds=work.bench.pace.live_look_seconds)
+    return Wait(work.bench.clock() + pause, Reason.MEETING_IN_PROGRESS)
+
+
 def _tell(work: Work, details: MeetingDetails) -> None:
     now = work.bench.clock()
     ended = details.state == "ended"
     with work.bench.database.transaction() as session:
-        tell(
+        lock_meeting(session, work.meeting_row_id)
+        heartbeat(session, work.lease, now=now)
+        # What holds while it goes on is no last word: how it ended may be told by an event.
+        write = tell if ended else hint
+        write(
             session,
             work.meeting,
             meeting_series_id=details.meeting_series_id,
@@ -98,3 +120,8 @@ def _tell(work: Work, details: MeetingDetails) -> None:
             due_at=now,
             patience_until=now + timedelta(0),
         )
+        if ended and work.meeting.webex_state == "inProgress":
+            # Nobody has told of its end, or not yet.
+            session.expire_all()
+            meeting = session.get_one(Meeting, work.meeting_row_id)
+            want_meeting(session, meeting, pace=work.bench.pace, now=now)

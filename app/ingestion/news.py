@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.db.meetings import ensure_meetings, hint_all, lock_meetings, touch
-from app.ingestion.entry import Urgency, Wishes, want, whole_meeting
+from app.ingestion.entry import LIVE_RESOURCES, Urgency, Wishes, want, whole_meeting
 from app.ingestion.workbench import Pace
 from app.models.tables import Meeting, WebhookEvent
 from app.models.webex import Event
@@ -99,10 +99,10 @@ def _wishes(meeting: Meeting, events: Sequence[Event], whole: Wishes) -> Wishes:
     for event in events:
         match event.resource, event.event:
             case Resource.PARTICIPANTS, _:
-                if meeting.webex_state == "ended":
-                    wish(Urgency.NEWS, Resource.PARTICIPANTS)
+                wish(Urgency.NEWS, Resource.PARTICIPANTS)
             case Resource.MEETINGS, "started":
-                pass
+                for live in LIVE_RESOURCES if meeting.webex_state != "ended" else ():
+                    wish(Urgency.WANTED, live)
             case resource, "deleted":
                 wish(Urgency.GONE, resource, event.data.id)
             case resource, what:

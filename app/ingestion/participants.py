@@ -3,6 +3,8 @@
 from app.db.files import replace_participants
 from app.db.ingests import heartbeat
 from app.db.meetings import lock_meeting
+from app.errors import NotFound
+from app.ingestion.meetings import while_it_goes_on
 from app.ingestion.retry import NothingYet, decide
 from app.ingestion.storing import store_json
 from app.ingestion.workbench import Work
@@ -13,11 +15,20 @@ from app.webex import resources
 
 
 def ingest_participants(work: Work) -> Outcome:
-    """Fetch and store the participants when they are final.
+    """Fetch and store the participants when they are final; until then tell who is there.
 
     When the patience is over, what is known is stored, with the reason ``times_missing``.
     """
-    people = resources.participants(work.webex, work.meeting.meeting_id, host_email=work.host_email)
+    meeting_id, goes_on = work.meeting.meeting_id, while_it_goes_on(work)
+    try:
+        people = resources.participants(work.webex, meeting_id, host_email=work.host_email)
+    except NotFound:
+        if goes_on:
+            return goes_on
+        raise
+    if goes_on:
+        _tell(work, people)
+        return goes_on
     if people and all(each.is_final for each in people):
         _store(work, people)
         return Done()
@@ -33,6 +44,10 @@ def _store(work: Work, people: list[MeetingParticipant]) -> None:
     store_json(
         work, Kind.PARTICIPANTS, "participants.json", {"items": [each.raw for each in people]}
     )
+    _tell(work, people)
+
+
+def _tell(work: Work, people: list[MeetingParticipant]) -> None:
     rows = {
         each.id: {
             "participant_id": each.id,

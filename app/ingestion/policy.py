@@ -47,7 +47,8 @@ def left_out(work: Work) -> Outcome | None:
         details = details_state(session, work.meeting_row_id)
     if meeting.folder is not None:
         return None
-    if not meeting.details_known and details in (State.WAITING, State.RUNNING):
+    is_told = meeting.details_known or meeting.scheduled_type is not None
+    if not is_told and details in (State.WAITING, State.RUNNING):
         seconds = delay_seconds(work.ingest.looks, bench.pace)
         until = bench.clock() + timedelta(seconds=seconds)
         return Wait(until, Reason.MEETING_UNKNOWN, counts=False)

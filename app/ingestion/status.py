@@ -200,14 +200,17 @@ def _failure(ingest: Ingest, meeting: Meeting) -> Failure:
 def _line(
     meeting: Meeting, ingests: Sequence[IngestStatus], stock: figures.Stock, now: datetime
 ) -> MeetingLine:
+    state = _state(meeting, ingests)
+    # What is not over yet lacks nothing.
+    missing = [] if state is MeetingState.IN_PROGRESS else missing_sentences(ingests, now)
     return MeetingLine(
         meeting_id=meeting.meeting_id,
         title=meeting.title,
         host_email=meeting.host_email,
         start=meeting.start_at,
         end=meeting.end_at,
-        state=_state(meeting, ingests),
-        missing=missing_sentences(ingests, now),
+        state=state,
+        missing=missing,
         files=stock.files,
         bytes=stock.bytes,
     )
@@ -219,10 +222,10 @@ def _state(meeting: Meeting, ingests: Sequence[IngestStatus]) -> MeetingState:
         return MeetingState.FAILED
     if meeting.completed_at is not None:
         return MeetingState.COMPLETE
+    if meeting.webex_state == "inProgress":
+        return MeetingState.IN_PROGRESS
     if State.RUNNING in states:
         return MeetingState.RUNNING
-    if not ingests and meeting.webex_state != "ended":
-        return MeetingState.IN_PROGRESS
     return MeetingState.WAITING
 
 

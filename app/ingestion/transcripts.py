@@ -12,6 +12,8 @@ from app.models.outcomes import Done, Failed, Outcome
 from app.models.words import Kind, Reason
 from app.webex import resources
 
+_PARTS = (Kind.VTT, Kind.TXT, Kind.SNIPPETS)
+
 
 def ingest_transcripts(work: Work) -> Outcome:
     """Look for the transcripts of a meeting."""
@@ -29,18 +31,27 @@ def ingest_transcript(work: Work) -> Outcome:
         transcript_id = safe_id(work.ingest.resource_id)
     except ValueError as error:
         return Failed("id_unusable", f"Webex names the transcript by {error}")
-    meeting_id, host = work.meeting.meeting_id, work.host_email
-    for kind in (Kind.VTT, Kind.TXT):
-        text = resources.transcript_text(
-            work.webex, transcript_id, meeting_id, kind, host_email=host
-        )
-        store_bytes(work, kind, transcript_path(transcript_id, kind), text)
-    try:
-        _store_snippets(work, transcript_id)
-    except Forbidden:
-        # Snippets are for the user and the compliance officer, not for the admin role.
-        return Done(Reason.NO_PERMISSION)
+    # Whoever goes on begins where the last attempt ended: under many 429s that is what gets it done.
+    begun = _PARTS.index(work.ingest.stage) if work.ingest.stage in _PARTS else 0
+    for kind in _PARTS[begun:]:
+        work.tell(stage=kind)
+        try:
+            _store(work, transcript_id, kind)
+        except Forbidden:
+            if kind != Kind.SNIPPETS:
+                raise
+            # They are for the host and the compliance officer, not for the admin role.
+            return Done(Reason.NO_PERMISSION)
     return Done()
+
+
+def _store(work: Work, transcript_id: str, kind: Kind) -> None:
+    if kind == Kind.SNIPPETS:
+        _store_snippets(work, transcript_id)
+        return
+    meeting_id, host = work.meeting.meeting_id, work.host_email
+    text = resources.transcript_text(work.webex, transcript_id, meeting_id, kind, host_email=host)
+    store_bytes(work, kind, transcript_path(transcript_id, kind), text)
 
 
 def _store_snippets(work: Work, transcript_id: str) -> None:

@@ -45,6 +45,19 @@ class Pace:
         return 10 * self.first_seconds
 
     @property
+    def live_seconds(self) -> float:
+        """How long after somebody came to a meeting or left it that is looked at.
+
+        A thousand people who come together are then looked at a few times only.
+        """
+        return self.first_seconds / 6
+
+    @property
+    def live_look_seconds(self) -> float:
+        """How often a meeting in progress is looked at without any news of it."""
+        return 5 * self.first_seconds
+
+    @property
     def give_up(self) -> timedelta:
         """How long after a meeting's end a resource may still appear."""
         return timedelta(seconds=self.give_up_seconds)

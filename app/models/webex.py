@@ -260,6 +260,19 @@ class Person(WebexModel):
     display_name: Text = None
 
 
+class Site(WebexModel):
+    """One of the Webex sites of an account."""
+
+    site_url: Text = None
+    default: Flag = False
+
+
+class SiteList(WebexModel):
+    """The sites of an account."""
+
+    sites: list[Site] = []
+
+
 class TokenAnswer(WebexModel):
     """A pair of tokens, in OAuth's own spelling; lifetimes are seconds from now."""
 

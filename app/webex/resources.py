@@ -12,6 +12,7 @@ from app.models.webex import (
     MeetingParticipant,
     Person,
     Recording,
+    SiteList,
     Transcript,
     TranscriptSnippet,
     WebexModel,
@@ -58,15 +59,18 @@ def recordings(
     since: datetime,
     now: datetime,
     host_email: str | None = None,
+    site_url: str | None = None,
 ) -> list[Recording]:
     """All recordings of a meeting instance; with a host, as an administrator.
 
     Without ``from`` and ``to`` Webex looks at the last seven days only, and does not say
     that a meetingId changes this; so both are always sent, in windows of thirty days.
-    ``/admin/recordings`` says that it does change it, and takes no host.
+    ``/admin/recordings`` says that it does change it, takes no host, and looks at the site that
+    its caller prefers unless it is told another one.
     """
-    which, spans = {"meetingId": meeting_id}, _windows(since, now)
     path = "/admin/recordings" if host_email else "/recordings"
+    which = {"meetingId": meeting_id, **(_at(site_url) if host_email else {})}
+    spans = _windows(since, now)
     return gather(Recording, [client.pages(path, {**which, **each}) for each in spans])
 
 
@@ -88,9 +92,14 @@ def transcripts(
     since: datetime,
     now: datetime,
     host_email: str | None = None,
+    site_url: str | None = None,
 ) -> list[Transcript]:
-    """All transcripts of a meeting instance, or of the account when ``meeting_id`` is None."""
+    """All transcripts of a meeting instance, or of the account when ``meeting_id`` is None.
+
+    Without a site Webex looks at the one that the account prefers, and at no other.
+    """
     which = {"meetingId": meeting_id, **host(host_email)} if meeting_id else {}
+    which |= _at(site_url)
     spans = _windows(since, now)
     return gather(
         Transcript, [client.pages("/meetingTranscripts", {**which, **each}) for each in spans]
@@ -127,9 +136,20 @@ def me(client: WebexClient) -> Person:
     return Person.read(client.get("/people/me"))
 
 
+def sites(client: WebexClient) -> list[str]:
+    """The addresses of the account's Webex sites, the preferred one first."""
+    answer = SiteList.read(client.get("/meetingPreferences/sites"))
+    known = sorted(answer.sites, key=lambda each: not each.default)
+    return [each.site_url for each in known if each.site_url]
+
+
 def host(host_email: str | None) -> dict[str, str]:
     """How a request names whose meeting it is about, where that is to be told."""
     return {"hostEmail": host_email} if host_email else {}
+
+
+def _at(site_url: str | None) -> dict[str, str]:
+    return {"siteUrl": site_url} if site_url else {}
 
 
 def gather(model: type[Model], lists: Iterable[Iterator[dict[str, Any]]]) -> list[Model]:
