@@ -10,7 +10,7 @@ from sqlmodel import col
 
 from app.db.statements import insert_into
 from app.models.tables import Ingest, Meeting
-from app.models.words import CORE_RESOURCES, State
+from app.models.words import CORE_RESOURCES, Reason, State
 
 
 def ensure_meeting(
@@ -84,10 +84,15 @@ def find_meeting(session: Session, meeting_id: str) -> Meeting | None:
 
 
 def meetings_with_work(session: Session, names: Collection[str]) -> list[str]:
-    """Those meetings that have ingests and are named, or one of whose recordings or such is."""
+    """Those meetings that have ingests and are named, or one of whose recordings or such is.
+
+    Those in progress are left out: their work ends when they do.
+    """
     named = col(Meeting.meeting_id).in_(names) | col(Ingest.resource_id).in_(names)
     work = col(Ingest.meeting_row_id) == col(Meeting.id)
-    found = select(col(Meeting.meeting_id)).join(Ingest, work).where(named).distinct()
+    in_progress = col(Ingest.reason) == Reason.MEETING_IN_PROGRESS
+    over = col(Ingest.reason).is_(None) | ~in_progress
+    found = select(col(Meeting.meeting_id)).join(Ingest, work).where(named, over).distinct()
     return [*session.scalars(found)]
 
 

@@ -44,9 +44,10 @@ def ingest_recording(work: Work) -> Outcome:
     links = recording.temporary_direct_download_links
     if links is None or links.recording_download_link is None:
         return _without_links(work)
-    oddity = _bring(work, recording, Kind.VIDEO)
+    fresh = _FreshLinks(work, recording)
+    oddity = _bring(work, recording, Kind.VIDEO, fresh)
     if links.audio_download_link:
-        oddity = _bring(work, recording, Kind.AUDIO) or oddity
+        oddity = _bring(work, recording, Kind.AUDIO, fresh) or oddity
     return Done(oddity)
 
 
@@ -81,7 +82,7 @@ def _without_links(work: Work) -> Outcome:
     return decide(NothingYet(), work.ingest, work.bench.pace, work.bench.clock())
 
 
-def _bring(work: Work, recording: Recording, kind: Kind) -> Reason | None:
+def _bring(work: Work, recording: Recording, kind: Kind, fresh: "_FreshLinks") -> Reason | None:
     # The size that Webex lists is that of the video.
     size_bytes = recording.size_bytes if kind is Kind.VIDEO else None
     return bring_file(
@@ -90,7 +91,7 @@ def _bring(work: Work, recording: Recording, kind: Kind) -> Reason | None:
         recording_path(recording.id, kind, recording.format),
         source=_source(recording, kind),
         listed=Listed(size_bytes, recording.duration_seconds),
-        fresh_link=lambda: _fresh_link(work, recording.id, kind),
+        fresh_link=lambda: fresh.link(kind),
     )
 
 
@@ -100,11 +101,33 @@ def _source(recording: Recording, kind: Kind) -> str:
     return "|".join([kind, *map(str, told)])
 
 
-def _fresh_link(work: Work, recording_id: str, kind: Kind) -> Link:
-    """A link that was made just now: each request for the details makes new ones."""
-    recording = resources.recording(work.webex, recording_id, host_email=work.host_email)
-    links = recording.temporary_direct_download_links or DownloadLinks()
-    url = links.recording_download_link if kind is Kind.VIDEO else links.audio_download_link
-    if url is None:
-        raise LinkDead("Webex no longer gives a link for this file")
-    return Link(url, links.expiration)
+class _FreshLinks:
+    """The links of one recording: those that came with it serve once, then new ones are made.
+
+    Each request for the details makes new links. Needing no second one saves two requests in three
+    of what a recording costs, and lets it through where every third is refused.
+    """
+
+    def __init__(self, work: Work, recording: Recording) -> None:
+        self._work = work
+        self._recording = recording
+        self._unused = {Kind.VIDEO, Kind.AUDIO}
+
+    def link(self, kind: Kind) -> Link:
+        """A link that nobody has used yet; raises LinkDead where Webex gives none any more."""
+        now = self._work.bench.clock()
+        if kind not in self._unused or not self._of(kind).is_fresh(now):
+            work, recording_id = self._work, self._recording.id
+            self._recording = resources.recording(
+                work.webex, recording_id, host_email=work.host_email
+            )
+            self._unused = {Kind.VIDEO, Kind.AUDIO}
+        self._unused.discard(kind)
+        return self._of(kind)
+
+    def _of(self, kind: Kind) -> Link:
+        links = self._recording.temporary_direct_download_links or DownloadLinks()
+        url = links.recording_download_link if kind is Kind.VIDEO else links.audio_download_link
+        if url is None:
+            raise LinkDead("Webex no longer gives a link for this file")
+        return Link(url, links.expiration)

@@ -31,7 +31,7 @@ def ingest_transcript(work: Work) -> Outcome:
         transcript_id = safe_id(work.ingest.resource_id)
     except ValueError as error:
         return Failed("id_unusable", f"Webex names the transcript by {error}")
-    # Whoever goes on begins where the last attempt ended: under many 429s that is what gets it done.
+    # Beginning where the last attempt ended is what gets it done while 429s come.
     begun = _PARTS.index(work.ingest.stage) if work.ingest.stage in _PARTS else 0
     for kind in _PARTS[begun:]:
         work.tell(stage=kind)
