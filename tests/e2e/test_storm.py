@@ -14,7 +14,7 @@ from app.dispatch.broker import RUN_TASK
 from tests.e2e.house import house
 from tests.processes import eventually
 
-MEETINGS = int(os.environ.get("STORM_MEETINGS", "5"))
+MEETINGS = int(os.environ.get("STORM_MEETINGS", "3"))
 """The storm is longer with more of them: `make storm` takes 20."""
 
 LIMIT = 150
@@ -80,10 +80,10 @@ def watched(broker_url: str) -> Iterator[list[float]]:
 
             handlers = {"task-received": received, "task-succeeded": succeeded}
             receiver = app.events.Receiver(connection, handlers=handlers)
-            with receiver.consumer_context():
+            with receiver.consumer_context() as (consuming, _channel, _consumers):
                 while not done.is_set():
                     with suppress(TimeoutError):
-                        connection.drain_events(timeout=1)
+                        consuming.drain_events(timeout=1)
 
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
