@@ -123,6 +123,7 @@ class Settings(BaseSettings):
     sweep_seconds: Seconds = 2
     backfill_seconds: Seconds = 3600
     backfill_days: PositiveInt = 7
+    recheck_days: NonNegativeInt = 7
     webhook_health_seconds: Seconds = 300
     rate_limit_per_minute: PositiveInt = 300
     transfer_concurrency: PositiveInt = 8

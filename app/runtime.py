@@ -150,6 +150,7 @@ def _pace(settings: Settings) -> Pace:
         lease_seconds=settings.lease_seconds,
         sweep_seconds=settings.sweep_seconds,
         extra_resources=settings.extra_resources,
+        recheck_days=settings.recheck_days,
     )
 
 

@@ -10,6 +10,7 @@ from simulator.answers import (
     api_url,
     caller,
     is_within,
+    json_answer,
     list_answer,
     not_found,
     time_window,
@@ -61,7 +62,22 @@ def list_snippets(world: World, transcript_id: str) -> Response:
     return list_answer(snippet_shapes(transcript, world), world.settings, usual=100)
 
 
+def edit_snippet(world: World, transcript_id: str, snippet_id: str) -> Response:
+    """Let somebody have said something else, as hosts may; VTT and text say so as well."""
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict) or not isinstance(body.get("text"), str):
+        raise ApiError(400, "text is required.")
+    transcript = _found(world, transcript_id)
+    shapes = snippet_shapes(transcript, world)
+    for line, shape in zip(transcript.lines, shapes, strict=True):
+        if shape["id"] == snippet_id:
+            transcript.edit(line.number, body["text"])
+            return json_answer(shape | {"text": body["text"]})
+    raise not_found()
+
+
 ROUTES: list[Route] = [
+    ("PUT", "/meetingTranscripts/<transcript_id>/snippets/<snippet_id>", edit_snippet),
     ("GET", "/meetingTranscripts", list_transcripts),
     ("GET", "/meetingTranscripts/<transcript_id>/download", download_transcript),
     ("GET", "/meetingTranscripts/<transcript_id>/snippets", list_snippets),

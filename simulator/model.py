@@ -96,6 +96,12 @@ class Transcript:
     def is_ready(self, now: datetime) -> bool:
         return self.ready_at is not None and self.ready_at <= now
 
+    def edit(self, number: int, text: str) -> None:
+        """Let a line say something else."""
+        self.lines = [
+            replace(line, text=text) if line.number == number else line for line in self.lines
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class Extras:

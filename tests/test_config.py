@@ -36,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "WEBEX_ROLE": "user",
     "EXTRA_RESOURCES": EXTRA_RESOURCES,
     "POLICY": Policy(),
+    "RECHECK_DAYS": 7,
     "WEBHOOK_HEALTH_SECONDS": 300,
     "LEASE_SECONDS": 30,
     "SWEEP_SECONDS": 2,

@@ -11,6 +11,7 @@ from app.db.schema import check_schema
 from app.dispatch.broker import (
     ACCOUNTS_TASK,
     POLICY_TASK,
+    RECHECK_TASK,
     SWEEP_TASK,
     WEBHOOKS_TASK,
     broker_settings,
@@ -27,6 +28,8 @@ ACCOUNTS_SECONDS = 60.0
 """How often tokens that will soon be over are looked for."""
 POLICY_SECONDS = 10.0
 """How often planned meetings that somebody has made or changed are looked at."""
+RECHECK_SECONDS = 60.0
+"""How often transcripts that are due for it are compared with Webex's."""
 LONGEST_STOP_SECONDS = 8
 """What works gives its lease back within a second or so; a pool may wait for a child for ever."""
 
@@ -49,6 +52,8 @@ def create_celery(build_runtime: Callable[[Callable[[], bool]], Runtime]) -> Cel
     }
     if settings.policy.switches_on:
         app.conf.beat_schedule["policy"] = _scheduled(POLICY_TASK, POLICY_SECONDS)
+    if settings.recheck_days:
+        app.conf.beat_schedule["recheck"] = _scheduled(RECHECK_TASK, RECHECK_SECONDS)
     register_tasks(app, runtime)
     _connect_signals(runtime, stop)
     return app

@@ -2,8 +2,16 @@
 
 from celery import Celery
 
-from app.dispatch.broker import ACCOUNTS_TASK, POLICY_TASK, RUN_TASK, SWEEP_TASK, WEBHOOKS_TASK
+from app.dispatch.broker import (
+    ACCOUNTS_TASK,
+    POLICY_TASK,
+    RECHECK_TASK,
+    RUN_TASK,
+    SWEEP_TASK,
+    WEBHOOKS_TASK,
+)
 from app.ingestion.auto_record import judge_due
+from app.ingestion.recheck import recheck_due
 from app.ingestion.registration import Place, reactivate
 from app.ingestion.run import run_ingest
 from app.ingestion.sweep import WORK_QUEUES, nudge_due, sweep
@@ -26,6 +34,10 @@ def register_tasks(app: Celery, runtime: Runtime) -> None:
     @app.task(name=POLICY_TASK)
     def follow_policy() -> None:
         judge_due(bench)
+
+    @app.task(name=RECHECK_TASK)
+    def recheck() -> None:
+        recheck_due(bench)
 
     @app.task(name=WEBHOOKS_TASK)
     def keep_webhooks() -> None:

@@ -12,6 +12,7 @@ from app.models.words import Queue
 ACCOUNTS_TASK = "webex_ingest.accounts"
 WEBHOOKS_TASK = "webex_ingest.webhooks"
 POLICY_TASK = "webex_ingest.policy"
+RECHECK_TASK = "webex_ingest.recheck"
 SWEEP_TASK = "webex_ingest.sweep"
 RUN_TASK = "webex_ingest.run"
 

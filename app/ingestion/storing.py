@@ -50,7 +50,12 @@ def folder_of(work: Work) -> str:
 
 def store_json(work: Work, kind: Kind, path: str, value: Any) -> None:
     """Store what Webex sent, without secrets."""
-    store_bytes(work, kind, path, to_json(without_secrets(value)))
+    store_bytes(work, kind, path, json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """What Webex sent, without secrets, as it is stored."""
+    return to_json(without_secrets(value))
 
 
 def store_bytes(work: Work, kind: Kind, path: str, content: bytes) -> None:

@@ -35,6 +35,7 @@ class Pace:
     lease_seconds: float
     sweep_seconds: float
     extra_resources: tuple[Resource, ...] = ()
+    recheck_days: int = 0
 
     @property
     def extra_seconds(self) -> float:

@@ -187,6 +187,7 @@ class Ingest(SQLModel, table=True):
     bytes_per_second: int | None = Field(default=None, sa_type=BigInteger)
     validator: str | None = None
     publishing_sha256: str | None = None
+    rechecked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 

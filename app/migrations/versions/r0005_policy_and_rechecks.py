@@ -1,4 +1,4 @@
-"""Planned meetings that the policy lets Webex record by itself, and what kind a meeting was."""
+"""Planned meetings that the policy sets to be recorded, and when transcripts were compared."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,9 +10,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table and the column."""
-    op.add_column("meeting", sa.Column("scheduled_type", sa.String(), nullable=True))
+    """Make the table and the columns."""
     moment = sa.DateTime(timezone=True)
+    op.add_column("meeting", sa.Column("scheduled_type", sa.String(), nullable=True))
+    op.add_column("ingest", sa.Column("rechecked_at", moment, nullable=True))
     op.create_table(
         "auto_record",
         sa.Column("id", sa.Integer(), primary_key=True),
@@ -33,6 +34,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop both; what was switched on at Webex stays so."""
+    """Drop them; what was switched on at Webex stays so."""
     op.drop_table("auto_record")
+    op.drop_column("ingest", "rechecked_at")
     op.drop_column("meeting", "scheduled_type")
