@@ -48,7 +48,9 @@ _REASONS = {
     ),
     Reason.NO_PERMISSION: "the account may not read all of it",
     Reason.DELETED_AT_SOURCE: "it was deleted at Webex; what is stored stays",
-    Reason.EXCLUDED_BY_POLICY: "the policy leaves the meeting out",
+    Reason.EXCLUDED_BY_POLICY: (
+        "a rule of the policy leaves the meeting out; whoever runs webex-ingest can change it"
+    ),
     Reason.DISK_FULL: "the disk of the archive is full",
     Reason.ARCHIVE_UNAVAILABLE: "the archive cannot be written or read",
     Reason.HOST_BUSY: "as many downloads from this host as allowed are running already",

@@ -19,7 +19,8 @@ from app.ingestion.registration import (
 from app.webex.client import WebexClient
 from app.webex.webhooks import WANTED, Owner, create, webhooks
 from simulator import Simulator
-from tests.stage import Stage
+from tests.ingestion.conftest import MakeStage
+from tests.stage import SECRET, Stage
 from tests.webex.conftest import MakeClient, make_client, simulator
 
 __all__ = ["make_client", "simulator"]
@@ -183,3 +184,21 @@ def test_an_account_that_cannot_be_looked_at_does_not_hide_the_others(stage: Sta
     stage.control.add_fault(path_regex="/webhooks", status=403, times=1)
 
     assert reactivate(stage.bench, Place(stage.door, None)) == 0
+
+
+def test_a_secret_is_replaced_without_losing_a_delivery(make_stage: MakeStage) -> None:
+    stage = make_stage(webex_webhook_secret=f"the-new-one,{SECRET}")
+    client = stage.bench.accounts.client("")
+    signers = {each.secret for each in webhooks(client)}
+
+    before = [stage.hold_meeting()["meeting_id"] for _ in range(2)]
+    stage.advance(15)
+    register(client, target_url=stage.door, secret="the-new-one")
+    after = [stage.hold_meeting()["meeting_id"] for _ in range(2)]
+    stage.advance(15)
+
+    assert signers == {SECRET}
+    assert {each.secret for each in webhooks(client)} == {"the-new-one"}
+    assert {each["outcome"] for each in stage.control.deliveries()} == {"delivered"}
+    for meeting_id in before + after:
+        stage.live_until_complete(meeting_id)

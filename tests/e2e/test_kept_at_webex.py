@@ -1,6 +1,7 @@
-"""The policy in a house that is served: shown, followed by real workers, listed, taken back."""
+"""What beat and workers keep right at Webex: webhooks that are on, and what the policy wants."""
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from tests.e2e.house import House, house
 from tests.processes import eventually
 
+HEALTH_SECONDS = 3
 POLICY = """
 [[rules]]
 name = "Private"
@@ -29,7 +31,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A house whose policy is in a file beside its settings."""
     folder = tmp_path_factory.mktemp("policy")
     (folder / "policy.toml").write_text(POLICY)
-    with house(folder, {"POLICY_FILE": str(folder / "policy.toml")}) as home, home.serving():
+    told = {
+        "POLICY_FILE": str(folder / "policy.toml"),
+        "WEBHOOK_HEALTH_SECONDS": str(HEALTH_SECONDS),
+    }
+    with house(folder, told) as home, home.serving():
         home.command("webhooks", "register")
         yield home
 
@@ -39,6 +45,22 @@ def plan(home: House, **order: Any) -> str:
     start = datetime.now(UTC) + timedelta(days=1)
     times = {"start": start.isoformat(), "end": (start + timedelta(hours=1)).isoformat()}
     return str(home.simulator.control.hold_meeting(**{**times, **order})["series_id"])
+
+
+def test_a_webhook_that_webex_switched_off_is_back_within_two_health_periods(home: House) -> None:
+    listed = json.loads(home.command("webhooks", "list", "--json"))
+    home.simulator.control.call("POST", "/webhooks/switch-off", {"ids": [listed[0]["id"]]})
+    begun = time.monotonic()
+
+    def is_on() -> bool:
+        asked = home.simulator.control.requests(path_contains=f"/webhooks/{listed[0]['id']}")
+        return any(each["method"] == "PUT" for each in asked)
+
+    eventually(is_on, seconds=4 * HEALTH_SECONDS, message="nobody has switched it on again")
+    # Two periods, and what a busy machine takes to begin.
+    assert time.monotonic() - begun < 2 * HEALTH_SECONDS + 3
+    states = {each["status"] for each in json.loads(home.command("webhooks", "list", "--json"))}
+    assert states == {"active"}
 
 
 def test_what_is_planned_is_set_to_be_recorded_by_the_workers_and_undone_by_hand(
