@@ -16,10 +16,23 @@ from app.ingestion.wording import (
     size_text,
     transfers_text,
 )
-from app.models.status import IngestStatus, MeetingStatus, Overview, PutAside
+from app.models.status import (
+    IngestStatus,
+    MeetingState,
+    MeetingStatus,
+    Overview,
+    ParticipantStatus,
+    PutAside,
+)
 from app.models.times import format_time, utc_now
 from app.models.words import State
 from app.opening import open_database
+
+_SAID = {
+    MeetingState.COMPLETE: "complete",
+    MeetingState.IN_PROGRESS: "in progress",
+    MeetingState.LEFT_OUT: "left out by the policy",
+}
 
 
 @click.command()
@@ -102,7 +115,7 @@ def _counted(counts: dict[str, int]) -> str:
 
 def _print_meeting(meeting: MeetingStatus) -> None:
     click.echo(meeting.title or "(title not known yet)")
-    click.echo(f"  {meeting.meeting_id}  {'complete' if meeting.complete else 'not complete'}")
+    click.echo(f"  {meeting.meeting_id}  {_SAID.get(meeting.state, 'not complete')}")
     times = [format_time(time) if time else "?" for time in (meeting.start, meeting.end)]
     click.echo(f"  {times[0]} to {times[1]}, host {meeting.host_email or '?'}")
     click.echo(f"  in {meeting.folder or '(no folder yet)'}\n")
@@ -123,6 +136,17 @@ def _print_meeting(meeting: MeetingStatus) -> None:
         click.echo()
         rows = [(each.path, size_text(each.bytes), each.sha256[:16]) for each in meeting.files]
         print_table(("FILE", "SIZE", "SHA-256"), rows)
+    if meeting.state is MeetingState.IN_PROGRESS and meeting.participants:
+        click.echo()
+        print_table(
+            ("SO FAR", "EMAIL", "JOINED", "LEFT"), [_there(p) for p in meeting.participants]
+        )
+
+
+def _there(person: ParticipantStatus) -> tuple[str, ...]:
+    joined = format_time(person.joined_at) if person.joined_at else ""
+    left = format_time(person.left_at) if person.left_at else "still there"
+    return (person.display_name or "(without a name)", person.email or "", joined, left)
 
 
 def _why(ingest: IngestStatus) -> str:

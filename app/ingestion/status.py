@@ -34,7 +34,7 @@ from app.models.status import (
     seconds_left,
 )
 from app.models.tables import Account, File, Ingest, Meeting, Participant
-from app.models.words import State
+from app.models.words import Reason, State
 
 _MOST_FAILURES = 20
 _MOST_PUT_ASIDE = 20
@@ -220,6 +220,8 @@ def _state(meeting: Meeting, ingests: Sequence[IngestStatus]) -> MeetingState:
     states = {each.state for each in ingests}
     if State.FAILED in states:
         return MeetingState.FAILED
+    if ingests and all(each.reason == Reason.EXCLUDED_BY_POLICY for each in ingests):
+        return MeetingState.LEFT_OUT
     if meeting.completed_at is not None:
         return MeetingState.COMPLETE
     if meeting.webex_state == "inProgress":

@@ -16,6 +16,7 @@ class MeetingState(StrEnum):
     """How a meeting stands as a whole; the first one that fits."""
 
     FAILED = "failed"
+    LEFT_OUT = "left_out"
     COMPLETE = "complete"
     RUNNING = "running"
     IN_PROGRESS = "in_progress"

@@ -21,6 +21,7 @@ _TRANSFER_REFRESH_SECONDS = 5
 
 _STATE_WORDS = {
     MeetingState.FAILED: "Needs help",
+    MeetingState.LEFT_OUT: "Left out by the policy",
     MeetingState.COMPLETE: "Complete",
     MeetingState.RUNNING: "Being fetched",
     MeetingState.IN_PROGRESS: "In progress",

@@ -12,7 +12,9 @@ from app.db.auto_record import flips
 from app.db.engine import Database
 from app.ingestion import policy
 from app.ingestion.auto_record import judge_due, switched_on, undo
+from app.ingestion.status import meeting_status
 from app.models.policy import Policy
+from app.models.status import MeetingState, MeetingStatus
 from app.models.tables import AutoRecord
 from app.models.words import Flip
 from tests.stage import Stage, staged
@@ -91,6 +93,12 @@ def changes(stage: Stage, method: str = "PATCH") -> list[str]:
     return [each["path"].rpartition("/")[2] for each in asked]
 
 
+def status_of(stage: Stage, meeting_id: str) -> MeetingStatus:
+    told = meeting_status(stage.bench.database, meeting_id, now=stage.now, lease_seconds=30)
+    assert told is not None
+    return told
+
+
 def asked_of(stage: Stage, meeting_id: str) -> list[str]:
     """What Webex was asked of a meeting besides its details."""
     asked = [f"{each['path']}?{each['query']}" for each in stage.asked("/v1/")]
@@ -146,6 +154,7 @@ def test_what_is_foretold_of_past_meetings_is_what_then_happens(stage: Stage) ->
             assert ("done", None) in states
         else:
             assert states == {("absent", "excluded_by_policy")}
+            assert status_of(stage, meeting_id).state == MeetingState.LEFT_OUT
             assert stage.meeting(meeting_id).folder is None
             rules = {each.error for each in stage.ingests(meeting_id)}
             assert rules == {"rule 1 (Private)"} == {said[meeting_id].ingest.rule}
