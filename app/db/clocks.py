@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from app.db.ticks import last_tick, tick
-from app.models.tables import Ingest, Tick, WebhookEvent
+from app.models.tables import AutoRecord, Ingest, Tick, WebhookEvent
 from app.models.words import State
 
 SET_BACK = timedelta(minutes=5)
@@ -39,6 +39,7 @@ def forget_the_future(session: Session, *, now: datetime) -> None:
     """
     waiting = (col(Ingest.state) == State.WAITING, col(Ingest.next_attempt_at) > now)
     running = (col(Ingest.state) == State.RUNNING, col(Ingest.heartbeat_at) > now)
+    planned = col(AutoRecord.next_attempt_at) > now
     new = (col(WebhookEvent.outcome).is_(None), col(WebhookEvent.next_attempt_at) > now)
     for change in (
         update(Ingest).where(*waiting).values(next_attempt_at=now),
@@ -46,5 +47,7 @@ def forget_the_future(session: Session, *, now: datetime) -> None:
         update(Ingest).where(col(Ingest.opened_at) > now).values(opened_at=now),
         update(Ingest).where(col(Ingest.reserved_until) > now).values(reserved_until=null()),
         update(WebhookEvent).where(*new).values(next_attempt_at=now),
+        update(AutoRecord).where(planned).values(next_attempt_at=now),
+        update(Ingest).where(col(Ingest.rechecked_at) > now).values(rechecked_at=now),
     ):
         session.execute(change)
