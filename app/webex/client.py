@@ -96,7 +96,7 @@ class WebexClient:
         return response.content
 
     def pages(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """Every item of a list, over all pages.
+        """Every item of a list, over all pages; ``max`` None where Webex does not know it.
 
         Follows ``Link: rel="next"`` as it is, through empty pages (they may stand anywhere),
         until there is none; never to another host, never in a circle. Raises PartialList after

@@ -19,7 +19,7 @@ _AROUND = timedelta(days=1)
 
 def summaries(client: WebexClient, meeting_id: str) -> Items:
     """The AI summary with its action items; ``notes.content`` is HTML."""
-    return _items(client, "/meetingSummaries", meeting_id)
+    return _items(client, "/meetingSummaries", meeting_id, max=None)
 
 
 def invitees(client: WebexClient, meeting_id: str, *, host_email: str | None = None) -> Items:
@@ -46,7 +46,7 @@ def chats(client: WebexClient, meeting_id: str) -> Items:
 
 def polls(client: WebexClient, meeting_id: str) -> Items:
     """The polls that were held, with their questions."""
-    return _items(client, "/meetings/polls", meeting_id)
+    return _items(client, "/meetings/polls", meeting_id, max=None)
 
 
 def poll_results(client: WebexClient, meeting_id: str) -> Items:
@@ -70,10 +70,10 @@ def questions(client: WebexClient, meeting_id: str) -> Items:
 
 def closed_captions(client: WebexClient, meeting_id: str) -> Items:
     """The closed captions with their snippets; for compliance officers."""
-    found = _items(client, "/meetingClosedCaptions", meeting_id)
+    found = _items(client, "/meetingClosedCaptions", meeting_id, max=None)
     for each in found:
         path = f"/meetingClosedCaptions/{_part(each)}/snippets"
-        each["snippets"] = _items(client, path, meeting_id)
+        each["snippets"] = _items(client, path, meeting_id, max=None)
     return found
 
 
@@ -85,7 +85,7 @@ def attendees(
     return _items(client, "/meetingReports/attendees", meeting_id, siteUrl=site_url, **window)
 
 
-def _items(client: WebexClient, path: str, meeting_id: str, **params: str) -> Items:
+def _items(client: WebexClient, path: str, meeting_id: str, **params: str | None) -> Items:
     return list(client.pages(path, {"meetingId": meeting_id, **params}))
 
 

@@ -1,38 +1,11 @@
-"""Every answer against Webex's own OpenAPI description, or, where that is not at hand, key lists.
+"""Every answer against Webex's own description, or, where that is not at hand, key lists."""
 
-The file is not part of this repository. Its address is WEBEX_OPENAPI_FILE; without it the place
-beside the repository is tried. The description has known limits, which decide what is checked:
-
-* Property types, allowed values and unknown properties are checked, `required` is not: it names
-  `password`, `hostKey` and `telephony` for ended meetings, which do not have them, and
-  `downloadUrl` for recordings that must not be downloaded.
-* Its examples are not used: some contradict the schemas (`offset` for `offsetMillisecond`).
-* It lacks `orgId`, `createdBy` and `appId` of webhooks, which Webex's guide shows.
-* It has no error bodies, no OAuth and no webhook deliveries.
-"""
-
-import json
-import os
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.simulator.description import description, problems
 from tests.simulator.support import Json, Webex
-
-BESIDE = Path(__file__).parents[3] / "shared" / "webex-openapi" / "webex-meeting.json"
-NOT_IN_THE_DESCRIPTION = {"orgId", "createdBy", "appId"}
-NUMBERS = (int, float)
-TYPES: dict[str, type | tuple[type, ...]] = {
-    "string": str,
-    "boolean": bool,
-    "number": NUMBERS,
-    "integer": int,
-    "array": list,
-    "object": dict,
-}
 
 # What a program may rely on, written down here so that this also holds without the file.
 SURE: dict[str, set[str]] = {
@@ -67,46 +40,6 @@ SURE: dict[str, set[str]] = {
 SURE["listed instance"] = SURE["instance"] | {
     *("meetingSeriesId", "scheduledMeetingId", "hasRecording", "hasTranscription"),
 }
-
-
-@cache
-def description() -> Json | None:
-    path = Path(os.environ.get("WEBEX_OPENAPI_FILE") or BESIDE)
-    if not path.is_file():
-        return None
-    loaded: Json = json.loads(path.read_text(encoding="utf-8"))
-    return loaded
-
-
-def problems(value: Any, schema: Json, where: str) -> Iterator[str]:
-    """Yield what is wrong with a value; `required` is left out, see above."""
-    schema = resolved(schema)
-    kind = schema.get("type", "object" if "properties" in schema else None)
-    if kind is None:
-        return
-    if not isinstance(value, TYPES[kind]) or (kind != "boolean" and isinstance(value, bool)):
-        yield f"{where}: {value!r} is no {kind}"
-    elif "enum" in schema and value not in schema["enum"]:
-        yield f"{where}: {value!r} is none of {schema['enum']}"
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            if key in schema.get("properties", {}):
-                yield from problems(inner, schema["properties"][key], f"{where}.{key}")
-            elif key not in NOT_IN_THE_DESCRIPTION:
-                yield f"{where}.{key} is unknown"
-    elif isinstance(value, list):
-        for place, inner in enumerate(value):
-            yield from problems(inner, schema["items"], f"{where}[{place}]")
-
-
-def resolved(schema: Json) -> Json:
-    document = description() or {}
-    while "$ref" in schema:
-        target: Any = document
-        for part in schema["$ref"].removeprefix("#/").split("/"):
-            target = target[part]
-        schema = target
-    return schema
 
 
 def check(webex: Webex, method: str, rule: str, path: str, **options: Any) -> Json:
