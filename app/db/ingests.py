@@ -25,7 +25,10 @@ from app.db.suspects import is_suspect, is_suspect_running, one_by_one
 from app.errors import LeaseLost
 from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
 from app.models.tables import Ingest, Meeting
-from app.models.words import Priority, Reason, State, queue_of
+from app.models.words import Priority, Queue, Reason, State, queue_of
+
+_STAGE_THAT_STAYS = case((col(Ingest.queue) == Queue.TRANSFER, col(Ingest.stage)), else_="")
+"""A download goes on from its part, whose version is checked; texts might be of different ones."""
 
 _KEY = ("meeting_row_id", "resource", "resource_id")
 
@@ -98,6 +101,7 @@ def wake(session: Session, *which: Any, due_at: datetime, patience_until: dateti
             next_attempt_at=case((later, due_at), else_=col(Ingest.next_attempt_at)),
             reserved_until=case((later, null()), else_=col(Ingest.reserved_until)),
             looks=0,
+            stage=_STAGE_THAT_STAYS,
             patience_until=case((impatient, patience_until), else_=col(Ingest.patience_until)),
         )
     )
@@ -125,6 +129,7 @@ def reopen(
             looks=0,
             tries=0,
             lost=0,
+            stage=_STAGE_THAT_STAYS,
             next_attempt_at=due_at,
             reserved_until=None,
             opened_at=now,
@@ -198,7 +203,8 @@ def end_attempt(session: Session, lease: Lease, outcome: Outcome, *, now: dateti
     A row that was woken meanwhile is due again at once, whatever the outcome was.
     """
     values = _values_of(outcome, now)
-    again: dict[str, Any] = {"next_attempt_at": now}
+    again: dict[str, Any] = {"next_attempt_at": now, "stage": _STAGE_THAT_STAYS}
+    values.setdefault("stage", col(Ingest.stage))
     if values["state"] != State.WAITING:
         again |= {"state": State.WAITING, "ended_at": null()}
     for name, value in again.items():

@@ -106,3 +106,25 @@ def test_webex_that_refuses_ends_the_comparing_and_loses_nothing(
     next_day(stage)
     snippets = json.loads(place(stage, *transcribed, "v2.snippets.json").read_text())
     assert "Tomorrow it is found." in {each["text"] for each in snippets["items"]}
+
+
+def test_a_transcript_that_changes_while_it_is_fetched_is_of_one_version(
+    stage: Stage, transcribed: tuple[str, str]
+) -> None:
+    edit(stage, transcribed[1], "First.")
+    stage.live(hours=24, minutes=1)
+    recheck_due(stage.bench)
+    stage.control.add_fault(path_regex="/snippets", status=404, times=1)
+    stage.work()
+    edit(stage, transcribed[1], "Second.")
+
+    stage.control.send_event(
+        resource="meetingTranscripts",
+        event="created",
+        data={"id": transcribed[1], "meetingId": transcribed[0]},
+    )
+    stage.live(hours=2)
+
+    for part in PARTS:
+        newest = max(stage.place(transcribed[0]).glob(f"transcripts/*.v*.{part}"))
+        assert "Second." in newest.read_text()
