@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from chaos.foundations import Broker, Postgres, Sqlite, foundations
+from chaos.foundations import Blows, Broker, Postgres, Sqlite, foundations
 from chaos.keeper import Keeper
 from chaos.programs import HOST, environment, programs
 from simulator import ControlClient
@@ -35,6 +35,11 @@ class Installation:
     def control(self) -> ControlClient:
         """A client of the simulator; each thread needs one of its own."""
         return ControlClient(self.control_url)
+
+    def webex_blows(self) -> Blows:
+        """What strikes at Webex's side."""
+        control = self.control()
+        return {"expire tokens": (4, lambda: bool(control.expire_tokens()["expired"]))}
 
     def oldest_due_seconds(self) -> float:
         """For how long the oldest piece of due work has been due."""

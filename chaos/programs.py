@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from cryptography.fernet import Fernet
+
 from app.cli.programs import beat_program, web_program, worker_program
 from app.cli.supervisor import Program
 
@@ -48,7 +50,10 @@ def environment(
     """The settings that every process gets."""
     return PACE | {
         "WEBEX_API_URL": simulator["api_url"],
-        "WEBEX_ACCESS_TOKEN": "simulator-token",
+        "WEBEX_CLIENT_ID": "simulator-client",
+        "WEBEX_CLIENT_SECRET": "simulator-secret",
+        "WEBEX_REFRESH_TOKEN": "simulator-refresh-token",
+        "ENCRYPTION_KEY": Fernet.generate_key().decode(),
         "WEBEX_WEBHOOK_SECRET": secret,
         "DOWNLOAD_HOSTS": simulator["media_url"],
         "DATABASE_URL": database_url,

@@ -37,7 +37,7 @@ def run(plan: Plan, folder: Path, say: Say) -> Report:
     folder = folder.absolute()
     with installed(folder, plan.database, plan.chance, TROUBLED) as house:
         load = Load(house.control(), plan.chance.randrange(2**32), plan.meeting_every_seconds)
-        more = {**house.database.blows(), **house.broker.blows()}
+        more = {**house.database.blows(), **house.broker.blows(), **house.webex_blows()}
         blows = Blows(house.keeper, plan.chance, more)
         load.start()
         _strike(house, blows, plan.seconds, lambda: _tell(say, load, blows))
