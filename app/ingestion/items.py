@@ -9,7 +9,7 @@ from sqlmodel import col
 from app.db.ingests import heartbeat, new_ingest, note_at_source, open_ingests
 from app.db.meetings import lock_meeting, touch
 from app.db.standing import items_of
-from app.errors import PartialList
+from app.errors import Forbidden, PartialList
 from app.ingestion.entry import patience_until
 from app.ingestion.retry import NothingYet, decide, delay_seconds
 from app.ingestion.workbench import Work
@@ -99,7 +99,13 @@ def listed_without(work: Work, flag: Flag) -> bool:
     if now < meeting.end_at + LISTED_AFTER:
         return False
     series_id = meeting.meeting_series_id or meeting.meeting_id.partition("_I_")[0]
-    listed = resources.instances(work.webex, series_id, since=meeting.start_at, now=meeting.end_at)
+    try:
+        listed = resources.instances(
+            work.webex, series_id, since=meeting.start_at, now=meeting.end_at
+        )
+    except Forbidden:
+        # Whoever may read recordings may lack the scope for the list of meetings: it says nothing.
+        return False
     return any(each.id == meeting.meeting_id and flag(each) is False for each in listed)
 
 
