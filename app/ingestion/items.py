@@ -157,11 +157,21 @@ def _note_deletions(work: Work, listed: set[str]) -> None:
 def _when_settled(work: Work, items: Sequence[Ingest]) -> Outcome:
     now = work.bench.clock()
     failed = [item for item in items if item.state == State.FAILED]
-    if any(item.state in (State.WAITING, State.RUNNING) for item in items):
-        # Each item wakes the list when it ends; this wait is only for a wake that got lost.
+    pending = [item for item in items if item.state in (State.WAITING, State.RUNNING)]
+    if pending:
+        # Each item wakes the list when it ends; this wait is only for a wake that got lost. It
+        # is no shorter than theirs: an item that never comes must not cost a look a minute.
         seconds = max(delay_seconds(2, work.bench.pace), work.bench.pace.lease_seconds)
-        return Wait(now + timedelta(seconds=seconds), Reason.ITEMS_PENDING)
+        soon, theirs = (
+            now + timedelta(seconds=seconds),
+            min(_look_at(item, now) for item in pending),
+        )
+        return Wait(max(soon, theirs), Reason.ITEMS_PENDING)
     if failed:
         which = ", ".join(item.resource_id for item in failed[:3])
         return Failed("item_failed", f"{len(failed)} of {len(items)} failed: {which}")
     return Done()
+
+
+def _look_at(item: Ingest, now: datetime) -> datetime:
+    return item.next_attempt_at if item.state == State.WAITING and item.next_attempt_at else now
