@@ -13,6 +13,7 @@ from flask import Response, g, request
 
 from simulator.clock import parsed
 from simulator.ids import people_id
+from simulator.scopes import Scopes, may_call
 from simulator.settings import Identity, Settings
 from simulator.world import World
 
@@ -24,6 +25,14 @@ FORBIDDEN = (
     "missing required scopes or the user is missing required roles or licenses."
 )
 NOT_FOUND = "The requested resource could not be found."
+TIMEOUT = (
+    "An upstream server failed to respond on time. If your query uses max parameter, please try "
+    "to reduce it."
+)
+TOO_MANY = (
+    "Too many requests have been sent in a given amount of time and the request has been rate "
+    "limited."
+)
 _LARGEST_PAGE = 100
 
 Route = tuple[str, str, Callable[..., Any]]
@@ -32,10 +41,11 @@ Route = tuple[str, str, Callable[..., Any]]
 class ApiError(Exception):
     """An answer other than the wanted one."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.headers = headers or {}
 
 
 def not_found() -> ApiError:
@@ -73,6 +83,12 @@ def caller() -> Identity:
     return identity
 
 
+def check_scopes(scopes: Scopes, *, for_others: bool = False) -> None:
+    """Refuse a token that lacks what this takes; for what is another's it takes more."""
+    if not may_call(caller(), scopes, for_others=for_others):
+        raise ApiError(403, FORBIDDEN)
+
+
 def caller_id() -> str:
     return people_id(caller().email)
 
@@ -83,12 +99,23 @@ def visible_host(
     """Return the only host whose things the caller may see here, or None for everybody's."""
     identity = caller()
     if host_email:
-        if identity.role == "user" and host_email != identity.email:
-            raise ApiError(403, FORBIDDEN)
+        if host_email != identity.email:
+            if identity.role == "user":
+                raise ApiError(403, FORBIDDEN)
+            check_scopes(g.scopes, for_others=True)
         return host_email
-    if not world.settings.strict_owner or (all_for_admin and identity.role != "user"):
+    if not world.settings.strict_owner:
+        return None
+    if all_for_admin and identity.role != "user" and may_call(identity, g.scopes, for_others=True):
         return None
     return identity.email
+
+
+def check_times() -> None:
+    """Refuse fractions of seconds in `from` and `to`, as Webex was reported to do."""
+    for name in ("from", "to"):
+        if "." in request.args.get(name, ""):
+            raise ApiError(400, f"The value of '{name}' must have whole seconds.")
 
 
 def time_window(
@@ -124,6 +151,8 @@ def list_answer(
 ) -> Response:
     """Return one page, and the address of the next in the Link header if there is one."""
     size = _page_size(usual)
+    if settings.timeout_above_max is not None and size > settings.timeout_above_max:
+        raise ApiError(504, TIMEOUT)
     if settings.page_size_cap is not None:
         size = min(size, settings.page_size_cap)
     offset, is_empty_page = _cursor()

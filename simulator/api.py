@@ -14,15 +14,20 @@ from simulator import (
     api_transcripts,
     api_webhooks,
 )
+from simulator.answer_faults import spoil
 from simulator.answers import (
     NOT_FOUND,
+    TOO_MANY,
     UNAUTHORIZED,
     ApiError,
+    check_scopes,
+    check_times,
     error_body,
     json_answer,
     tracking_id,
 )
 from simulator.events import Happenings
+from simulator.scopes import scopes_of
 from simulator.world import World
 
 _OPEN_PATHS = ("/v1/access_token", "/v1/authorize")
@@ -41,8 +46,9 @@ class LockedFlask(Flask):
 def create_api(world: World, happenings: Happenings) -> Flask:
     app = LockedFlask("simulator.api", static_folder=None)
     app.world = world
-    app.before_request(partial(_check_token, world))
+    app.before_request(partial(_admit, world))
     app.after_request(_add_tracking_id)
+    app.after_request(spoil)
     app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(HTTPException, _http_error)
     routes = [
@@ -62,15 +68,25 @@ def create_api(world: World, happenings: Happenings) -> Flask:
     return app
 
 
-def _check_token(world: World) -> None:
+def _admit(world: World) -> None:
+    """Refuse whoever has no token, asks too often, or lacks the scopes, in this order."""
     if request.path in _OPEN_PATHS:
         return
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     with world.lock:
         identity = world.tokens.caller(token.strip()) if scheme.lower() == "bearer" else None
-    if identity is None:
-        raise ApiError(401, UNAUTHORIZED)
+        if identity is None:
+            raise ApiError(401, UNAUTHORIZED)
+        seconds = world.budgets.wait_seconds(identity.email)
+    if seconds:
+        raise ApiError(429, TOO_MANY, {"Retry-After": str(seconds)})
     g.caller = identity
+    path = request.path.removeprefix("/v1")
+    g.scopes = scopes_of(request.method, path)
+    if g.scopes is not None:
+        check_scopes(g.scopes, for_others=path.startswith("/admin/"))
+    if world.settings.refuse_fractions:
+        check_times()
 
 
 def _add_tracking_id(response: Response) -> Response:
@@ -79,7 +95,9 @@ def _add_tracking_id(response: Response) -> Response:
 
 
 def _api_error(error: ApiError) -> Response:
-    return json_answer(error_body(error.message), error.status)
+    answer = json_answer(error_body(error.message), error.status)
+    answer.headers.update(error.headers)
+    return answer
 
 
 def _http_error(error: HTTPException) -> Response:

@@ -9,13 +9,9 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from simulator.answers import PLAIN_JSON, ApiError, Route, caller, caller_id, json_answer
 from simulator.ids import organization_id
+from simulator.scopes import granted, told_scopes
 from simulator.settings import Identity
 from simulator.world import Consent, Grant, World
-
-_SCOPES = (
-    "meeting:schedules_read meeting:schedules_write meeting:recordings_read "
-    "meeting:transcripts_read meeting:participants_read spark:people_read"
-)
 
 
 def get_me(world: World) -> Response:
@@ -54,9 +50,9 @@ def authorize(world: World) -> AnyResponse:
     if consenting is None:
         answer = {"error": "access_denied", "error_description": "The user denied the request."}
     else:
-        challenge = asked.get("code_challenge")
-        scopes = asked.get("scope", _SCOPES)
-        answer = {"code": world.tokens.issue_code(Consent(consenting, target, challenge, scopes))}
+        identity = granted(asked.get("scope"), consenting)
+        consent = Consent(identity, target, asked.get("code_challenge"))
+        answer = {"code": world.tokens.issue_code(consent)}
     if "state" in asked:
         answer["state"] = asked["state"]
     return redirect(f"{target}?{urlencode(answer)}")
@@ -86,15 +82,15 @@ def _redeemed(world: World) -> Response:
     """Give tokens for a code that a consent gave, once; for one of the settings, always."""
     form = request.form
     code = form.get("code", "")
-    identity, scopes = world.settings.authorization_codes.get(code), _SCOPES
+    identity = world.settings.authorization_codes.get(code)
     if identity is None:
         consent = world.tokens.codes.pop(code, None)
         if consent is None or consent.redirect_uri != form.get("redirect_uri"):
             raise ApiError(400, "The authorization code is not valid.")
         if consent.challenge not in (None, _challenge_of(form.get("code_verifier", ""))):
             raise ApiError(400, "The code_verifier does not fit the code_challenge.")
-        identity, scopes = consent.identity, consent.scopes
-    return _tokens(world, identity, world.tokens.issue_refresh(identity), scopes)
+        identity = consent.identity
+    return _tokens(world, identity, world.tokens.issue_refresh(identity))
 
 
 def _challenge_of(verifier: str) -> str:
@@ -113,9 +109,7 @@ def _refreshed(world: World, token: str) -> Response:
     return _tokens(world, grant.identity, token)
 
 
-def _tokens(
-    world: World, identity: Identity, refresh_token: str, scopes: str = _SCOPES
-) -> Response:
+def _tokens(world: World, identity: Identity, refresh_token: str) -> Response:
     grant: Grant | None = world.tokens.refresher(refresh_token)
     left_seconds = 0
     if grant is not None and grant.expires_at is not None:
@@ -126,6 +120,6 @@ def _tokens(
         "refresh_token": refresh_token,
         "refresh_token_expires_in": left_seconds,
         "token_type": "Bearer",
-        "scope": scopes,
+        "scope": told_scopes(identity),
     }
     return json_answer(body, content_type=PLAIN_JSON)

@@ -2,7 +2,6 @@
 
 from flask import Response, request
 
-from simulator import captions
 from simulator.answers import (
     FORBIDDEN,
     ApiError,
@@ -48,9 +47,9 @@ def download_transcript(world: World, transcript_id: str) -> Response:
     transcript = _found(world, transcript_id)
     kind = request.args.get("format", "vtt")
     if kind == "vtt":
-        return Response(captions.vtt(transcript.lines), content_type="text/vtt")
+        return Response(transcript.vtt(), content_type="text/vtt")
     if kind == "txt":
-        return Response(captions.txt(transcript.lines), content_type="text/plain;charset=UTF-8")
+        return Response(transcript.txt(), content_type="text/plain;charset=UTF-8")
     raise ApiError(400, "The value of 'format' must be vtt or txt.")
 
 

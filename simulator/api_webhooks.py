@@ -9,6 +9,7 @@ from simulator.answers import (
     ApiError,
     Route,
     caller,
+    check_scopes,
     json_answer,
     list_answer,
     not_found,
@@ -17,6 +18,7 @@ from simulator.clock import milliseconds_text
 from simulator.delivery import parsed_filter
 from simulator.ids import organization_id, webex_id
 from simulator.model import Webhook
+from simulator.scopes import WEBHOOKS, may_call
 from simulator.world import World
 
 _CLUSTER = "urn:TEAM:us-west-2_r"
@@ -63,6 +65,7 @@ def create_webhook(world: World) -> Response:
     if event not in EVENTS.get(resource, ()):
         raise ApiError(400, f"invalid value for resource or event: {resource} {event}")
     owned_by = _owned_by(body)
+    check_scopes(WEBHOOKS[resource], for_others=owned_by == "org")
     _check_filter(body.get("filter"), resource, owned_by)
     hook = Webhook(
         id=webex_id("WEBHOOK", world.mint.uuid(), _CLUSTER),
@@ -128,6 +131,8 @@ def _shape(hook: Webhook) -> dict[str, Any]:
 def _is_visible(hook: Webhook, world: World) -> bool:
     if request.args.get("ownedBy") == "org" and hook.owned_by != "org":
         return False
+    if not may_call(caller(), WEBHOOKS[hook.resource], for_others=hook.owned_by == "org"):
+        return False
     return not world.settings.strict_owner or hook.created_by == caller().email
 
 
@@ -135,6 +140,7 @@ def _found(world: World, webhook_id: str) -> Webhook:
     hook = world.webhooks.get(webhook_id)
     if hook is None or (world.settings.strict_owner and hook.created_by != caller().email):
         raise not_found()
+    check_scopes(WEBHOOKS[hook.resource], for_others=hook.owned_by == "org")
     return hook
 
 

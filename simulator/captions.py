@@ -23,6 +23,9 @@ class Speaker:
     number: int  # the numeric id that stands in the VTT
 
 
+_NOBODY = Speaker("Unknown", "", 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     number: int
@@ -36,6 +39,7 @@ def spoken_lines(
     speakers: list[Speaker], count: int, duration_seconds: int, topic: str
 ) -> list[Line]:
     """Spread count lines over the time; the first names the topic, so that every text differs."""
+    speakers = speakers or [_NOBODY]
     slot = max(1, duration_seconds * 1000 // max(1, count))
     return [
         Line(
@@ -49,9 +53,10 @@ def spoken_lines(
     ]
 
 
-def vtt(lines: list[Line]) -> bytes:
+def vtt(lines: list[Line], *, names: bool = True) -> bytes:
+    """Return cues as Webex writes them, or with bare numbers, as in its description."""
     cues = [
-        f'{line.number} "{line.speaker.name}" ({line.speaker.number})\n'
+        f"{_cue_name(line) if names else line.number}\n"
         f"{_time(line.offset_milliseconds)} --> "
         f"{_time(line.offset_milliseconds + line.duration_milliseconds)}\n"
         f"{line.text}\n"
@@ -60,12 +65,17 @@ def vtt(lines: list[Line]) -> bytes:
     return "\n".join(["WEBVTT\n", *cues]).encode()
 
 
-def txt(lines: list[Line]) -> bytes:
+def txt(lines: list[Line], *, names: bool = True) -> bytes:
     """Return an invented layout: no sample of Webex's own is public."""
     return "".join(
-        f"{line.speaker.name} ({_time(line.offset_milliseconds)[:8]}): {line.text}\n"
+        f"{f'{line.speaker.name} ' if names else ''}({_time(line.offset_milliseconds)[:8]}): "
+        f"{line.text}\n"
         for line in lines
     ).encode()
+
+
+def _cue_name(line: Line) -> str:
+    return f'{line.number} "{line.speaker.name}" ({line.speaker.number})'
 
 
 def _time(milliseconds: int) -> str:

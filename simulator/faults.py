@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
+from simulator.answer_faults import AnswerFault
 from simulator.links import DeadLink, LinkKind
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Fault(BaseModel):
     body: str | dict[str, Any] | list[Any] | None = None
     retry_after_date_seconds: int | None = None
     media: MediaFault | None = None
+    answer: AnswerFault | None = None
 
     delay_seconds: float = Field(default=0, ge=0)
     drop: bool = False
@@ -105,6 +107,8 @@ class Fault(BaseModel):
             raise ValueError("the ending 'page' needs to know after how much of the body it comes")
         if self.origin == "api" and self.media is not None:
             raise ValueError("media faults do not meet requests to the API")
+        if self.answer is not None and (self.origin == "media" or self.status is not None):
+            raise ValueError("what is done to an answer of the API needs one")
         return self
 
     @property

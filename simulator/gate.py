@@ -46,6 +46,7 @@ class Gate:
             body = _canned(fault, started)
         else:
             environ["simulator.media_fault"] = fault.media
+            environ["simulator.answer_fault"] = fault.answer
             body = self._application(environ, started)
         if fault.media is not None:
             self._change_media(fault.media, seen, environ)

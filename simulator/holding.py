@@ -55,6 +55,8 @@ class RecordingOrder(_Order):
 class TranscriptOrder(_Order):
     id: str | None = None
     snippets: int = Field(default=12, ge=0)
+    names_speakers: bool = True
+    broken_bytes: bool = False
     delay_seconds: float | None = None
     webhook_delay_seconds: float | None = None
 
@@ -189,6 +191,8 @@ def transcribe(
         start=min(meeting.start + timedelta(seconds=3), meeting.end),
         lines=captions.spoken_lines(speakers, order.snippets, meeting.duration_seconds, topic),
         ready_at=ready_at,
+        names_speakers=order.names_speakers,
+        broken_bytes=order.broken_bytes,
     )
     world.add_transcript(transcript)
     return transcript
@@ -213,6 +217,9 @@ def _check_transcript(order: TranscriptOrder, world: World) -> None:
 
 def _check_files(order: MeetingOrder, world: World) -> None:
     """Refuse the whole order before any of it exists."""
+    said = order.extras.chats or order.extras.polls or order.extras.questions
+    if said and order.participants == []:
+        raise OrderError("Chats, polls and questions need somebody who was there.")
     for recording in order.recordings:
         _check_recording(recording, world)
     for transcript in order.transcripts:

@@ -81,9 +81,9 @@ def _content(kind: LinkKind, recording: Recording, world: World) -> Content:
     if kind == "audio":
         return recording.audio()
     transcript = transcript_of(recording, world)
-    lines = transcript.lines if transcript is not None else []
     # Programs that read this link found VTT behind its `.txt`.
-    return Content((Literal(captions.vtt(lines)),))
+    octets = captions.vtt([]) if transcript is None else transcript.vtt()
+    return Content((Literal(octets),))
 
 
 def _headers(kind: LinkKind, recording: Recording) -> dict[str, str]:

@@ -91,6 +91,8 @@ class Transcript:
     start: datetime
     lines: list[captions.Line]
     ready_at: datetime | None
+    names_speakers: bool = True
+    broken_bytes: bool = False
     deleted: bool = False
 
     def is_ready(self, now: datetime) -> bool:
@@ -101,6 +103,16 @@ class Transcript:
         self.lines = [
             replace(line, text=text) if line.number == number else line for line in self.lines
         ]
+
+    def vtt(self) -> bytes:
+        return self._bytes(captions.vtt(self.lines, names=self.names_speakers))
+
+    def txt(self) -> bytes:
+        return self._bytes(captions.txt(self.lines, names=self.names_speakers))
+
+    def _bytes(self, text: bytes) -> bytes:
+        # Transcripts with bytes that are no UTF-8 were really seen.
+        return text + (b"\xff\xfe \xc3\n" if self.broken_bytes else b"")
 
 
 @dataclass(frozen=True, slots=True)

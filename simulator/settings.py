@@ -38,12 +38,13 @@ INSTANT = Timeline(
 
 
 class Identity(BaseModel):
-    """Whose a token is and what it may do."""
+    """Whose a token is and what it may do; without scopes, all that the role may."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     email: str
     role: Literal["user", "admin", "compliance"] = "user"
+    scopes: str | None = None
 
 
 class Settings(BaseModel):
@@ -74,10 +75,13 @@ class Settings(BaseModel):
     site_urls: list[str] = ["example.webex.com"]
     secret_marker: str = ""
     leaky: bool = False
+    requests_per_minute: int | None = Field(default=None, gt=0)
 
     page_size_cap: int | None = Field(default=None, gt=0)
     empty_page_with_next: bool = False
     max_null_in_next: bool = False
+    timeout_above_max: int | None = Field(default=None, gt=0)
+    refuse_fractions: bool = True
 
     copies: int = Field(default=1, ge=1)
     shuffle: bool = False

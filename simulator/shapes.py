@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from simulator.captions import Line
 from simulator.clock import milliseconds_text, seconds_text
 from simulator.extras import FLAGS
 from simulator.ids import ORGANIZATION_UUID
@@ -166,13 +167,16 @@ def snippet_shapes(transcript: Transcript, world: World) -> list[Shape]:
         {
             "id": f"{transcript.id}_{line.number:05}",
             "text": line.text,
-            "personName": line.speaker.name,
-            "personEmail": line.speaker.email,
+            **(_speaker(line) if transcript.names_speakers else {}),
             offset: line.offset_milliseconds,
             duration: line.duration_milliseconds,
         }
         for line in transcript.lines
     ]
+
+
+def _speaker(line: Line) -> Shape:
+    return {"personName": line.speaker.name, "personEmail": line.speaker.email}
 
 
 def participant_shape(person: Participant, meeting: Meeting, now: datetime) -> Shape:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from simulator import captions
 from simulator.clock import milliseconds_text
 from simulator.content import Content, Literal
 from simulator.model import Meeting, Recording, after
@@ -53,8 +52,8 @@ def files_of(meeting: Meeting) -> list[TrueFile]:
     for transcript in meeting.transcripts:
         if transcript.deleted or transcript.ready_at is None:
             continue
-        for kind, make in (("vtt", captions.vtt), ("txt", captions.txt)):
-            content = Content((Literal(make(transcript.lines)),))
+        for kind, octets in (("vtt", transcript.vtt()), ("txt", transcript.txt())):
+            content = Content((Literal(octets),))
             files.append(TrueFile("meetingTranscripts", transcript.id, kind, content))
     return files
 

@@ -1,5 +1,6 @@
 """All state of the simulator, in memory, behind one lock."""
 
+import math
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from simulator.clock import Clock
 from simulator.ids import Mint
 from simulator.model import Meeting, Recording, Transcript, Webhook
 from simulator.settings import Identity, Settings
+
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(slots=True)
@@ -27,7 +30,6 @@ class Consent:
     identity: Identity
     redirect_uri: str
     challenge: str | None
-    scopes: str
 
 
 class World:
@@ -48,6 +50,7 @@ class World:
         self.patches: dict[str, dict[str, Any]] = {}
         self.webhooks: dict[str, Webhook] = {}
         self.tokens = TokenBook(self)
+        self.budgets = Budgets(self)
         self.link_key = self.mint.hex32()
         self.dead_tickets: dict[str, str] = {}
         self.media_url = ""
@@ -136,6 +139,28 @@ class TokenBook:
 
     def _refresh_end(self) -> datetime:
         return self.world.now() + timedelta(seconds=self.world.settings.refresh_token_seconds)
+
+
+@dataclass(slots=True)
+class Budgets:
+    """Who asked how often in the last minute: Webex counts by person, whatever the token."""
+
+    world: World
+    asked: dict[str, list[datetime]] = field(default_factory=dict)
+
+    def wait_seconds(self, email: str) -> int:
+        """Count one request, or say in how many whole seconds there is room for it."""
+        limit = self.world.settings.requests_per_minute
+        if limit is None:
+            return 0
+        now = self.world.now()
+        # A clock that was set back has a future behind it.
+        recent = [each for each in self.asked.get(email, ()) if now - _MINUTE < each <= now]
+        self.asked[email] = recent
+        if len(recent) < limit:
+            recent.append(now)
+            return 0
+        return math.ceil((recent[-limit] + _MINUTE - now).total_seconds())
 
 
 def _lasts(grant: Grant, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from sqlmodel import col
 from app.db.ingests import heartbeat, new_ingest, note_at_source, open_ingests
 from app.db.meetings import lock_meeting, touch
 from app.db.standing import items_of
-from app.errors import PartialList
+from app.errors import Forbidden, PartialList
 from app.ingestion.entry import patience_until
 from app.ingestion.retry import NothingYet, decide, delay_seconds
 from app.ingestion.workbench import Work
@@ -99,7 +99,13 @@ def listed_without(work: Work, flag: Flag) -> bool:
     if now < meeting.end_at + LISTED_AFTER:
         return False
     series_id = meeting.meeting_series_id or meeting.meeting_id.partition("_I_")[0]
-    listed = resources.instances(work.webex, series_id, since=meeting.start_at, now=meeting.end_at)
+    try:
+        listed = resources.instances(
+            work.webex, series_id, since=meeting.start_at, now=meeting.end_at
+        )
+    except Forbidden:
+        # Whoever may read recordings may lack the scope for the list of meetings: it says nothing.
+        return False
     return any(each.id == meeting.meeting_id and flag(each) is False for each in listed)
 
 
@@ -151,11 +157,21 @@ def _note_deletions(work: Work, listed: set[str]) -> None:
 def _when_settled(work: Work, items: Sequence[Ingest]) -> Outcome:
     now = work.bench.clock()
     failed = [item for item in items if item.state == State.FAILED]
-    if any(item.state in (State.WAITING, State.RUNNING) for item in items):
-        # Each item wakes the list when it ends; this wait is only for a wake that got lost.
+    pending = [item for item in items if item.state in (State.WAITING, State.RUNNING)]
+    if pending:
+        # Each item wakes the list when it ends; this wait is only for a wake that got lost. It
+        # is no shorter than theirs: an item that never comes must not cost a look a minute.
         seconds = max(delay_seconds(2, work.bench.pace), work.bench.pace.lease_seconds)
-        return Wait(now + timedelta(seconds=seconds), Reason.ITEMS_PENDING)
+        soon, theirs = (
+            now + timedelta(seconds=seconds),
+            min(_look_at(item, now) for item in pending),
+        )
+        return Wait(max(soon, theirs), Reason.ITEMS_PENDING)
     if failed:
         which = ", ".join(item.resource_id for item in failed[:3])
         return Failed("item_failed", f"{len(failed)} of {len(items)} failed: {which}")
     return Done()
+
+
+def _look_at(item: Ingest, now: datetime) -> datetime:
+    return item.next_attempt_at if item.state == State.WAITING and item.next_attempt_at else now

@@ -19,6 +19,7 @@ from app.errors import (
 from app.models.times import retry_after_seconds
 
 _LATER = {408, 423, 425, 500, 502, 503, 504}
+_NO_REASON = "without a reason"
 _UNTOLD = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\bBearer\s+\S+", re.IGNORECASE)
 
 
@@ -61,8 +62,15 @@ def read_json(response: requests.Response) -> dict[str, Any]:
 
 def _message(response: requests.Response) -> str:
     body = _json(response)
-    message = body.get("message") if isinstance(body, dict) else None
-    return _plain(str(message or response.reason or "without a reason"))
+    told = body if isinstance(body, dict) else {}
+    return _plain(str(told.get("message") or _description(told) or response.reason or _NO_REASON))
+
+
+def _description(body: dict[str, Any]) -> Any:
+    """What the first of ``errors`` says, where there is no message beside it."""
+    errors = body.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    return first.get("description") if isinstance(first, dict) else None
 
 
 def _json(response: requests.Response) -> Any:

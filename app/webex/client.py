@@ -9,6 +9,7 @@ from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import requests
+import structlog
 import tenacity
 import urllib3
 
@@ -17,19 +18,24 @@ from app.errors import (
     PartialList,
     RateLimited,
     TokenRefused,
+    WebexError,
     WebexUnavailable,
 )
 from app.models.times import Clock
 from app.webex.answers import raise_for_answer, read_json
 from app.webex.waiting import waited
 
+log = structlog.get_logger()
+
 PAGE_SIZE = 100
+_SMALLEST_PAGE = 10
 _MOST_PAGES = 1000
 # One request and its quick repetitions end well within a lease of thirty seconds.
 _TIMEOUT_SECONDS = (5, 20)
 _PATIENCE_SECONDS = 5
 _NO_TEXTS = ("text/html", "application/xhtml+xml", "application/json")
 _MOST_TEXT_BYTES = 64 * 1024**2
+_MAX = re.compile(r"([?&]max=)(\d{1,6})(?=&|$)")
 _TOKEN = re.compile(r"[!-~]+")
 
 
@@ -99,14 +105,15 @@ class WebexClient:
         """Every item of a list, over all pages; ``max`` None where Webex does not know it.
 
         Follows ``Link: rel="next"`` as it is, through empty pages (they may stand anywhere),
-        until there is none; never to another host, never in a circle. Raises PartialList after
+        until there is none; never to another host, never in a circle. A page that is answered
+        504 is asked for again with half its ``max``, down to ten. Raises PartialList after
         the last item when Webex could not read some items itself.
         """
         url = f"{self.api_url}{path}"
         wanted: Mapping[str, Any] | None = {"max": PAGE_SIZE, **params}
         seen, unread = {url}, 0
         for _ in range(_MOST_PAGES):
-            response = self._ask("GET", url, params=wanted)
+            response = self._page(url, wanted)
             items = read_json(response).get("items")
             if not isinstance(items, list):
                 raise AnswerUnreadable("Webex's list has no items")
@@ -133,6 +140,17 @@ class WebexClient:
         """POST, PUT, PATCH or DELETE; never tried twice. An empty answer is an empty object."""
         response = self._ask(method, f"{self.api_url}{path}", json=body, content_type=content_type)
         return read_json(response) if response.content else {}
+
+    def _page(self, url: str, wanted: Mapping[str, Any] | None) -> requests.Response:
+        """One page; a smaller one where Webex takes too long for it, which is its own advice."""
+        while True:
+            try:
+                return self._ask("GET", url, params=wanted)
+            except WebexUnavailable as error:
+                smaller = _smaller(url, wanted) if error.status == 504 else None
+                if smaller is None:
+                    raise
+                url, wanted = smaller
 
     def _next(self, response: requests.Response, seen: set[str]) -> str | None:
         url = response.links.get("next", {}).get("url")
@@ -213,8 +231,10 @@ class WebexClient:
             raise AnswerUnreadable("Webex redirected an API request; it was not followed")
         try:
             raise_for_answer(response, self._clock())
-        except RateLimited as error:
-            error.retry_after_seconds = self._gate.close(error.retry_after_seconds)
+        except WebexError as error:
+            _note(error)
+            if isinstance(error, RateLimited):
+                error.retry_after_seconds = self._gate.close(error.retry_after_seconds)
             raise
         return response
 
@@ -238,6 +258,12 @@ class WebexClient:
         return session
 
 
+def _note(error: WebexError) -> None:
+    """Log what Webex's support asks for; a 404 mostly says "not yet" and is no case for it."""
+    if error.status != 404:
+        log.warning("webex.refused", status=error.status, tracking_id=error.tracking_id)
+
+
 def _authorize(token: str, request: requests.PreparedRequest) -> requests.PreparedRequest:
     if not _TOKEN.fullmatch(token):
         # requests would tell the token in its error.
@@ -254,6 +280,20 @@ def _origin(url: str) -> tuple[str, str] | None:
     except ValueError:
         return None
     return parts.scheme, parts.netloc
+
+
+def _smaller(
+    url: str, wanted: Mapping[str, Any] | None
+) -> tuple[str, Mapping[str, Any] | None] | None:
+    """The same page with half of its ``max``, in whichever place that stands; None below ten."""
+    told = _MAX.search(url)
+    size = int(wanted["max"]) if wanted else int(told[2]) if told else 0
+    if size <= _SMALLEST_PAGE:
+        return None
+    half = max(size // 2, _SMALLEST_PAGE)
+    if wanted:
+        return url, {**wanted, "max": half}
+    return _MAX.sub(rf"\g<1>{half}", url, count=1), None
 
 
 def _is_partial(item: Any) -> bool:

@@ -16,6 +16,7 @@ from app.models.webex import (
     Transcript,
     TranscriptSnippet,
     WebexModel,
+    is_instance,
 )
 from app.webex.client import WebexClient
 
@@ -38,10 +39,10 @@ def meeting(
 def instances(
     client: WebexClient, series_id: str, *, since: datetime, now: datetime
 ) -> list[MeetingDetails]:
-    """The ended instances of a meeting series."""
+    """The ended instances of a meeting series; its occurrences can be ``ended`` as well."""
     wanted = {"meetingSeriesId": series_id, "meetingType": "meeting", "state": "ended"}
-    spans = _windows(since, now)
-    return gather(MeetingDetails, [client.pages("/meetings", {**wanted, **each}) for each in spans])
+    lists = [client.pages("/meetings", {**wanted, **each}) for each in _windows(since, now)]
+    return [each for each in gather(MeetingDetails, lists) if is_instance(each.id)]
 
 
 def participants(
