@@ -162,11 +162,8 @@ def _when_settled(work: Work, items: Sequence[Ingest]) -> Outcome:
         # Each item wakes the list when it ends; this wait is only for a wake that got lost. It
         # is no shorter than theirs: an item that never comes must not cost a look a minute.
         seconds = max(delay_seconds(2, work.bench.pace), work.bench.pace.lease_seconds)
-        soon, theirs = (
-            now + timedelta(seconds=seconds),
-            min(_look_at(item, now) for item in pending),
-        )
-        return Wait(max(soon, theirs), Reason.ITEMS_PENDING)
+        theirs = min(_look_at(item, now) for item in pending)
+        return Wait(max(now + timedelta(seconds=seconds), theirs), Reason.ITEMS_PENDING)
     if failed:
         which = ", ".join(item.resource_id for item in failed[:3])
         return Failed("item_failed", f"{len(failed)} of {len(items)} failed: {which}")

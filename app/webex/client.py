@@ -287,7 +287,7 @@ def _smaller(
 ) -> tuple[str, Mapping[str, Any] | None] | None:
     """The same page with half of its ``max``, in whichever place that stands; None below ten."""
     told = _MAX.search(url)
-    size = int(wanted["max"]) if wanted else int(told[2]) if told else 0
+    size = int((wanted.get("max") or 0) if wanted else told[2] if told else 0)
     if size <= _SMALLEST_PAGE:
         return None
     half = max(size // 2, _SMALLEST_PAGE)
