@@ -174,8 +174,7 @@ def test_from_and_to_have_whole_seconds_wherever_they_are_sent(
 
 
 def test_a_list_that_knows_no_max_is_never_told_one(make_client: MakeClient) -> None:
-    with Host(Answer(504)) as host:
-        with pytest.raises(WebexUnavailable):
-            list(make_client(host.url).pages("/meetingSummaries", {"meetingId": "m", "max": None}))
+    with Host(Answer(504)) as host, pytest.raises(WebexUnavailable):
+        list(make_client(host.url).pages("/meetingSummaries", {"meetingId": "m", "max": None}))
 
     assert not any("max" in each.path for each in host.requests)
