@@ -202,10 +202,11 @@ class RateLimited(WebexError):
 
 
 class WebexUnavailable(WebexError):
-    """No answer, or one that says "later" (408, 423, 425, 5xx)."""
+    """No answer, or one that says "later" (408, 423, 425, 5xx), perhaps after how many seconds."""
 
     code = "webex_unavailable"
     retryable = True
+    retry_after_seconds: float | None = None
 
 
 class AnswerUnreadable(WebexError):

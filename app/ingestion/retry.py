@@ -17,6 +17,7 @@ from app.errors import (
     RateLimited,
     TokenRefused,
     TokenRenewing,
+    WebexUnavailable,
     WorkerStopping,
 )
 from app.ingestion.workbench import Pace
@@ -116,7 +117,7 @@ def _error(error: IngestError, ingest: Ingest, pace: Pace, now: datetime) -> Out
     if not error.retryable or (out_of_patience and not error.got_further):
         return Failed(error.code, str(error))
     seconds = delay_seconds(ingest.tries, pace)
-    if isinstance(error, MediaBusy) and error.retry_after_seconds is not None:
+    if isinstance(error, MediaBusy | WebexUnavailable) and error.retry_after_seconds is not None:
         seconds = max(seconds, error.retry_after_seconds)
     return Wait(
         _in(seconds, now),

@@ -39,8 +39,8 @@ def raise_for_answer(response: requests.Response, now: datetime) -> None:
             " The access token is wrong or has expired: set WEBEX_ACCESS_TOKEN and restart, "
             "or sign in with `webex-ingest login`."
         )
+    seconds = retry_after_seconds(response.headers.get("Retry-After"), now)
     if status == 429:
-        seconds = retry_after_seconds(response.headers.get("Retry-After"), now)
         raise RateLimited(text, retry_after_seconds=seconds, **told)  # type: ignore[arg-type]
     kinds: dict[int, type[WebexError]] = {
         401: TokenRefused,
@@ -48,8 +48,11 @@ def raise_for_answer(response: requests.Response, now: datetime) -> None:
         404: NotFound,
         410: Gone,
     }
-    kind = WebexUnavailable if status in _LATER else kinds.get(status, WebexError)
-    raise kind(text, **told)  # type: ignore[arg-type]
+    if status in _LATER:
+        later = WebexUnavailable(text, **told)  # type: ignore[arg-type]
+        later.retry_after_seconds = seconds
+        raise later
+    raise kinds.get(status, WebexError)(text, **told)  # type: ignore[arg-type]
 
 
 def read_json(response: requests.Response) -> dict[str, Any]:

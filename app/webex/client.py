@@ -303,7 +303,10 @@ def _is_partial(item: Any) -> bool:
 
 def _patiently(ask: Callable[[], requests.Response]) -> requests.Response:
     retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(WebexUnavailable),
+        # What Webex tells to wait for is nobody's to wait for here.
+        retry=tenacity.retry_if_exception(
+            lambda error: isinstance(error, WebexUnavailable) and not error.retry_after_seconds
+        ),
         stop=tenacity.stop_after_attempt(3) | tenacity.stop_after_delay(_PATIENCE_SECONDS),
         wait=tenacity.wait_random_exponential(multiplier=0.2, max=1),
         reraise=True,

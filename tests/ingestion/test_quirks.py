@@ -1,7 +1,7 @@
 """Oddities of Webex that whole meetings have: what there is is brought, and nothing is mixed."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -66,6 +66,21 @@ def test_what_webex_says_to_try_later_arrives_later(
 
     assert differences(sqlite_stage, meeting_id) == []
     assert sqlite_stage.control.faults() == []
+
+
+def test_what_webex_has_locked_is_asked_for_again_when_it_says(sqlite_stage: Stage) -> None:
+    path = "/meetingParticipants"
+    sqlite_stage.control.add_fault(
+        origin="api", path_regex=path, status=423, headers={"Retry-After": "1200"}
+    )
+
+    meeting_id = brought(sqlite_stage)
+
+    locked, following = [
+        datetime.fromisoformat(each["at"]) for each in sqlite_stage.asked(path) if each["status"]
+    ][:2]
+    assert following - locked >= timedelta(seconds=1200)
+    assert differences(sqlite_stage, meeting_id) == []
 
 
 def test_what_is_gone_is_absent_and_the_others_are_there(sqlite_stage: Stage) -> None:
