@@ -92,7 +92,8 @@ def test_the_end_is_found_even_if_nobody_tells_of_it(stage: Stage) -> None:
     assert differences(stage, meeting_id) == []
 
 
-def test_a_thousand_people_who_come_together_cost_a_few_requests(stage: Stage) -> None:
+def test_a_thousand_people_who_come_together_cost_a_few_requests(sqlite_stage: Stage) -> None:
+    stage = sqlite_stage
     meeting_id = begin(stage, participant_count=200)
 
     for _ in range(50):
@@ -105,7 +106,10 @@ def test_a_thousand_people_who_come_together_cost_a_few_requests(stage: Stage) -
     assert len(status(stage, meeting_id).participants) == 200
 
 
-def test_webex_that_does_not_know_a_meeting_in_progress_yet_is_asked_again(stage: Stage) -> None:
+def test_webex_that_does_not_know_a_meeting_in_progress_yet_is_asked_again(
+    sqlite_stage: Stage,
+) -> None:
+    stage = sqlite_stage
     stage.control.add_fault(path_regex="^/v1/meetings/", status=404, times=3)
     stage.control.add_fault(path_regex="^/v1/meetingParticipants", status=404, times=3)
     meeting_id = begin(stage)
@@ -116,7 +120,10 @@ def test_webex_that_does_not_know_a_meeting_in_progress_yet_is_asked_again(stage
     assert {reason for _, reason in stage.states(meeting_id).values()} == {"meeting_in_progress"}
 
 
-def test_an_account_that_may_not_see_people_is_not_asked_for_each_who_comes(stage: Stage) -> None:
+def test_an_account_that_may_not_see_people_is_not_asked_for_each_who_comes(
+    sqlite_stage: Stage,
+) -> None:
+    stage = sqlite_stage
     stage.control.add_fault(path_regex="^/v1/meetingParticipants", status=403, times=None)
     begin(stage, participant_count=30)
 
@@ -127,7 +134,8 @@ def test_an_account_that_may_not_see_people_is_not_asked_for_each_who_comes(stag
     assert len(stage.asked("/meetingParticipants")) == 1
 
 
-def test_a_start_that_is_heard_after_the_end_changes_nothing(stage: Stage) -> None:
+def test_a_start_that_is_heard_after_the_end_changes_nothing(sqlite_stage: Stage) -> None:
+    stage = sqlite_stage
     held = stage.hold_meeting(timeline="instant")
     stage.advance(0)
     stage.live_until_complete(held["meeting_id"])

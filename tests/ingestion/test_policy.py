@@ -17,6 +17,7 @@ from app.models.policy import Policy
 from app.models.status import MeetingState, MeetingStatus
 from app.models.tables import AutoRecord
 from app.models.words import Flip
+from tests.ingestion.conftest import MakeStage
 from tests.stage import Stage, staged
 
 POLICY = """
@@ -48,6 +49,12 @@ def stage(tmp_path: Path, database: Database, broker_url: str) -> Iterator[Stage
     url = database.url.render_as_string(hide_password=False)
     with staged(tmp_path, url, broker_url, policy=POLICY) as stage:
         yield stage
+
+
+@pytest.fixture
+def on_sqlite(make_stage: MakeStage) -> Stage:
+    """The same for what does not depend on the kind of database."""
+    return make_stage(policy=POLICY)
 
 
 def plan(stage: Stage, **order: Any) -> str:
@@ -176,7 +183,8 @@ def test_nothing_is_fetched_before_webex_has_told_whose_meeting_it_was(stage: St
     assert not stage.asked("/meetingParticipants")
 
 
-def test_nobody_gets_a_mail_and_what_is_on_is_not_switched_again(stage: Stage) -> None:
+def test_nobody_gets_a_mail_and_what_is_on_is_not_switched_again(on_sqlite: Stage) -> None:
+    stage = on_sqlite
     planned = plan(stage, host_email="ann@example.com")
 
     hear(stage)
@@ -205,7 +213,8 @@ def test_what_is_undone_stays_so_whatever_webex_tells_of_it(stage: Stage) -> Non
     assert is_recorded(stage, planned)
 
 
-def test_what_was_never_switched_on_is_not_switched_off(stage: Stage) -> None:
+def test_what_was_never_switched_on_is_not_switched_off(on_sqlite: Stage) -> None:
+    stage = on_sqlite
     planned = plan(stage, host_email="ann@example.com", auto_record=True)
     hear(stage)
 
@@ -215,7 +224,8 @@ def test_what_was_never_switched_on_is_not_switched_off(stage: Stage) -> None:
     assert is_recorded(stage, planned)
 
 
-def test_an_undoing_that_webex_refuses_is_said_and_can_be_tried_again(stage: Stage) -> None:
+def test_an_undoing_that_webex_refuses_is_said_and_can_be_tried_again(on_sqlite: Stage) -> None:
+    stage = on_sqlite
     planned = plan(stage, host_email="ann@example.com")
     hear(stage)
     stage.control.add_fault(method="PATCH", status=403, times=1)
@@ -227,7 +237,8 @@ def test_an_undoing_that_webex_refuses_is_said_and_can_be_tried_again(stage: Sta
     assert undo(stage.bench, [planned]) == {planned: None}
 
 
-def test_where_webex_wants_the_content_type_of_its_description_it_gets_it(stage: Stage) -> None:
+def test_where_webex_wants_the_content_type_of_its_description_it_gets_it(on_sqlite: Stage) -> None:
+    stage = on_sqlite
     planned = plan(stage, host_email="ann@example.com")
     stage.control.add_fault(method="PATCH", status=415, times=1)
 
@@ -244,8 +255,9 @@ def test_where_webex_wants_the_content_type_of_its_description_it_gets_it(stage:
 
 @pytest.mark.parametrize("status", [400, 405, 415, 501])
 def test_where_webex_refuses_a_patch_the_whole_meeting_is_put_and_loses_nothing(
-    stage: Stage, status: int
+    on_sqlite: Stage, status: int
 ) -> None:
+    stage = on_sqlite
     planned = plan(stage, host_email="ann@example.com", title="Demo", agenda="The new one")
     before = stage.bench.accounts.client("").get(f"/meetings/{planned}")
     stage.control.add_fault(method="PATCH", status=status, times=2)
@@ -257,7 +269,8 @@ def test_where_webex_refuses_a_patch_the_whole_meeting_is_put_and_loses_nothing(
     assert after == before | {"enabledAutoRecordMeeting": True}
 
 
-def test_a_missing_scope_is_named(stage: Stage) -> None:
+def test_a_missing_scope_is_named(on_sqlite: Stage) -> None:
+    stage = on_sqlite
     planned = plan(stage, host_email="ann@example.com")
     stage.control.add_fault(method="PATCH", status=403, times=None)
 
@@ -267,7 +280,8 @@ def test_a_missing_scope_is_named(stage: Stage) -> None:
     assert "meeting:schedules_write" in (row(stage, planned).why or "")
 
 
-def test_webex_that_says_yes_and_does_nothing_is_not_believed(stage: Stage) -> None:
+def test_webex_that_says_yes_and_does_nothing_is_not_believed(on_sqlite: Stage) -> None:
+    stage = on_sqlite
     planned = plan(stage, host_email="ann@example.com")
     answer = {"id": planned, "enabledAutoRecordMeeting": False}
     stage.control.add_fault(method="PATCH", status=200, body=answer)
@@ -278,7 +292,8 @@ def test_webex_that_says_yes_and_does_nothing_is_not_believed(stage: Stage) -> N
     assert "does its site allow recording" in (row(stage, planned).why or "")
 
 
-def test_webex_that_is_away_is_asked_again_until_it_answers(stage: Stage) -> None:
+def test_webex_that_is_away_is_asked_again_until_it_answers(on_sqlite: Stage) -> None:
+    stage = on_sqlite
     planned = plan(stage, host_email="ann@example.com")
     stage.control.add_fault(method="PATCH", status=503, times=2)
 
