@@ -239,9 +239,15 @@ def load_settings(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "settings"
-        raise SettingsError(f"{name}: {_plain(first['msg'])}") from None
+        raise SettingsError(f"{_told_by(name)}: {_plain(first['msg'])}") from None
     except UnicodeDecodeError:
         raise SettingsError(".env: is not UTF-8 text") from None
+
+
+def _told_by(name: str) -> str:
+    """What an operator has to look at: the variable, or the file that another one names."""
+    place = None if os.environ.get(name) else os.environ.get(f"{name}_FILE")
+    return f"{name}_FILE ({place})" if place else name
 
 
 def _passwords(address: SecretStr | None) -> set[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from app.cli.accounts import account_text
 from app.cli.days import DAY, check_span, end_of, start_of
 from app.cli.output import json_option, print_json, print_table
 from app.cli.tools import command_runtime
@@ -159,7 +160,15 @@ def _span(since: datetime | None, until: datetime | None, hosts: tuple[str, ...]
 def _forecasts(runtime: Runtime, span: _Span) -> list[Forecast]:
     if not runtime.bench.accounts.names():
         raise NotFound("there is no account: `webex-ingest login NAME` adds one")
-    found = use_case.forecast(runtime.bench, since=span.since, until=span.until, hosts=span.hosts)
+    found = use_case.forecast(
+        runtime.bench,
+        since=span.since,
+        until=span.until,
+        hosts=span.hosts,
+        unasked=lambda name, error: click.echo(
+            f"webex-ingest: account {account_text(name)} could not be asked: {error}", err=True
+        ),
+    )
     return sorted(found, key=lambda each: (each.meeting.start or span.since, each.meeting.id))
 
 
@@ -213,7 +222,7 @@ def _flip_json(row: AutoRecord) -> dict[str, Any]:
         "account": row.account,
         "host_email": row.host_email,
         "title": row.title,
-        "record": row.flip,
+        "record": "to_be_undone" if _is_half_undone(row) else row.flip,
         "rule": row.rule,
         "why": row.why,
         **{name: format_time(each) if each else None for name, each in told.items()},
@@ -225,10 +234,14 @@ def _flip_row(row: AutoRecord) -> tuple[str, ...]:
         _when(row.start_at),
         row.host_email or "",
         _short(row.title),
-        row.flip.replace("_", " "),
+        "to be undone" if _is_half_undone(row) else row.flip.replace("_", " "),
         row.why or row.rule or "",
         row.meeting_id,
     )
+
+
+def _is_half_undone(row: AutoRecord) -> bool:
+    return row.flip == Flip.UNDONE and row.undone_at is None
 
 
 def _when(moment: datetime | None) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -41,11 +41,15 @@ def want_flips(
     ]
     if not rows:
         return
-    due: dict[str, Any] = {"next_attempt_at": now, "tries": 0}
+    insert = insert_into(session, AutoRecord)
+    told = insert.excluded
+    due: dict[str, Any] = {"next_attempt_at": now, "tries": 0, "account": told.account}
+    due["host_email"] = func.coalesce(told.host_email, col(AutoRecord.host_email))
     if again:
         undone = col(AutoRecord.flip) == Flip.UNDONE
         due["flip"] = case((undone, Flip.NEW), else_=col(AutoRecord.flip))
-    insert = insert_into(session, AutoRecord).on_conflict_do_update(
+        due["switched_at"] = None
+    insert = insert.on_conflict_do_update(
         index_elements=["meeting_id"],
         set_=due,
         where=None if again else col(AutoRecord.flip) != Flip.UNDONE,
@@ -87,26 +91,51 @@ def end_flip(
     )
 
 
-def undo_flip(session: Session, meeting_id: str, *, now: datetime) -> AutoRecord | None:
-    """Note that one is not to be recorded any more; None where we never switched it on."""
+def undo_flip(
+    session: Session, meeting_id: str, *, now: datetime, hold_seconds: float
+) -> AutoRecord | None:
+    """Note that one is not to be recorded any more; None where we never switched it on.
+
+    It is held until Webex has been told; whoever dies before that leaves it to the workers.
+    """
     return session.scalars(
         update(AutoRecord)
         .where(
             col(AutoRecord.meeting_id) == meeting_id,
             col(AutoRecord.flip).in_((*_SWITCHED, Flip.UNDONE)),
         )
-        .values(flip=Flip.UNDONE, next_attempt_at=None, undone_at=now, updated_at=now)
+        .values(
+            flip=Flip.UNDONE,
+            next_attempt_at=now + timedelta(seconds=hold_seconds),
+            undone_at=None,
+            updated_at=now,
+        )
         .returning(AutoRecord)
     ).one_or_none()
 
 
-def redo_flip(session: Session, row: AutoRecord, why: str, *, now: datetime) -> None:
-    """Take an undoing back that Webex refused: it records as before."""
+def end_undoing(session: Session, held: AutoRecord, why: str | None, *, now: datetime) -> None:
+    """Note what came of telling Webex: it is undone, or ``why`` it could not be."""
     session.execute(
         update(AutoRecord)
-        .where(col(AutoRecord.id) == row.id, col(AutoRecord.flip) == Flip.UNDONE)
-        .values(flip=Flip.SWITCHED_ON, undone_at=None, why=why, updated_at=now)
+        .where(_is_held(held), col(AutoRecord.flip) == Flip.UNDONE)
+        .values(
+            next_attempt_at=None, undone_at=now if why is None else None, why=why, updated_at=now
+        )
     )
+
+
+def is_undone(session: Session, row: AutoRecord) -> bool:
+    """Whether somebody has undone it meanwhile."""
+    found = session.scalar(select(col(AutoRecord.flip)).where(col(AutoRecord.id) == row.id))
+    return found == Flip.UNDONE
+
+
+def to_be_undone(session: Session) -> Sequence[str]:
+    """What is recorded because of us: switched on, or an undoing that did not reach Webex."""
+    ours = col(AutoRecord.flip).in_(_SWITCHED)
+    half_undone = (col(AutoRecord.flip) == Flip.UNDONE) & col(AutoRecord.undone_at).is_(None)
+    return session.scalars(select(col(AutoRecord.meeting_id)).where(ours | half_undone)).all()
 
 
 def flips(

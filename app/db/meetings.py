@@ -90,8 +90,11 @@ def meetings_with_work(session: Session, names: Collection[str]) -> list[str]:
     """
     named = col(Meeting.meeting_id).in_(names) | col(Ingest.resource_id).in_(names)
     work = col(Ingest.meeting_row_id) == col(Meeting.id)
-    in_progress = col(Ingest.reason) == Reason.MEETING_IN_PROGRESS
-    over = col(Ingest.reason).is_(None) | ~in_progress
+    live = select(col(Ingest.meeting_row_id)).where(
+        col(Ingest.reason) == Reason.MEETING_IN_PROGRESS,
+        col(Ingest.state).in_((State.WAITING, State.RUNNING)),
+    )
+    over = col(Meeting.id).not_in(live)
     found = select(col(Meeting.meeting_id)).join(Ingest, work).where(named, over).distinct()
     return [*session.scalars(found)]
 

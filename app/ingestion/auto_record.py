@@ -6,7 +6,7 @@ What is judged here is also what ``policy check`` tells beforehand.
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -14,8 +14,9 @@ from app.db.auto_record import (
     begin_flip,
     claim_flip,
     end_flip,
-    flips,
-    redo_flip,
+    end_undoing,
+    is_undone,
+    to_be_undone,
     undo_flip,
 )
 from app.errors import (
@@ -41,7 +42,10 @@ log = structlog.get_logger()
 _SECONDS_AT_ONCE = 8
 _HOLD_SECONDS = 120
 _MOST_LOOKS = 10
-_SCOPES = "it takes the scope meeting:schedules_write, or meeting:admin_schedule_write"
+_NOT_AGAIN_WITHIN = timedelta(hours=1)
+_OURS = (Flip.SWITCHING, Flip.SWITCHED_ON)
+_READ = "meeting:schedules_read, or as administrator meeting:admin_schedule_read"
+_WRITE = "meeting:schedules_write, or as administrator meeting:admin_schedule_write"
 _OVER = {
     "ended": "it is over",
     "missed": "it is over",
@@ -82,7 +86,8 @@ def judge(policy: Policy, planned: MeetingDetails) -> Judgement:
 
 def subject_of(meeting: MeetingDetails) -> Subject:
     """What the rules of a policy look at, of a meeting as Webex tells it."""
-    return Subject(meeting.host_email, meeting.title, meeting.scheduled_type)
+    kind = meeting.scheduled_type or ScheduledType.MEETING
+    return Subject(meeting.host_email, meeting.title, kind)
 
 
 def judge_due(bench: Workbench) -> int:
@@ -99,7 +104,7 @@ def judge_due(bench: Workbench) -> int:
             break
         looked_at += 1
         try:
-            _look_at(bench, held)
+            _finish_undoing(bench, held) if held.flip == Flip.UNDONE else _look_at(bench, held)
         except WorkerStopping:
             break
         except WebexError as error:
@@ -109,23 +114,22 @@ def judge_due(bench: Workbench) -> int:
         except Exception as error:
             log.exception("policy.fault", planned_id=held.meeting_id)
             why = f"an error in webex-ingest itself: {type(error).__name__}"
-            _end(bench, held, Flip.REFUSED, {"why": why})
+            _end(bench, held, _unless_ours(held, Flip.REFUSED), {"why": why})
     return looked_at
 
 
 def undo(bench: Workbench, meeting_ids: Sequence[str]) -> dict[str, str | None]:
     """Switch off again what we switched on, and leave it alone from now on.
 
-    What went wrong by meeting, None where it is off now.
+    What went wrong by meeting, None where it is off now. What Webex refuses can be tried again.
     """
     return {each: _undone(bench, each) for each in meeting_ids}
 
 
-def switched_on(bench: Workbench) -> list[str]:
+def switched_on(bench: Workbench) -> Sequence[str]:
     """The planned meetings that are recorded because of us."""
     with bench.database.reading() as session:
-        rows = flips(session, which=(Flip.SWITCHING, Flip.SWITCHED_ON))
-        return [each.meeting_id for each in rows]
+        return to_be_undone(session)
 
 
 def _look_at(bench: Workbench, held: AutoRecord) -> None:
@@ -146,39 +150,69 @@ def _look_at(bench: Workbench, held: AutoRecord) -> None:
         "rule": judgement.rule,
         "why": judgement.why,
     }
-    if judgement.flip is Flip.SWITCHING:
-        _switch_on(bench, held, planned, account, told)
-        return
-    # What we switched on stays known as that, whatever the policy says by now.
-    ours = held.flip in (Flip.SWITCHING, Flip.SWITCHED_ON) and planned.enabled_auto_record_meeting
-    flip = Flip.SWITCHED_ON if ours else judgement.flip
-    _end(bench, held, flip, told)
+    if judgement.flip is not Flip.SWITCHING:
+        # What we switched on stays known as that, whatever the policy says by now.
+        is_on = planned.enabled_auto_record_meeting
+        flip = Flip.SWITCHED_ON if held.flip in _OURS and is_on else judgement.flip
+        _end(bench, held, flip, told)
+    elif _was_told_of_late(held, bench.clock()):
+        # Webex answers our own change by another event: it must not come round again and again.
+        _end(bench, held, Flip(held.flip), told | {"why": held.why})
+    else:
+        _switch_on(bench, held, account, told)
+
+
+def _was_told_of_late(held: AutoRecord, now: datetime) -> bool:
+    if held.flip == Flip.SWITCHING or held.switched_at is None:
+        return False
+    return now < held.switched_at + _NOT_AGAIN_WITHIN
 
 
 def _switch_on(
-    bench: Workbench,
-    held: AutoRecord,
-    planned: MeetingDetails,
-    account: str,
-    told: Mapping[str, object],
+    bench: Workbench, held: AutoRecord, account: str, told: Mapping[str, object]
 ) -> None:
     with bench.database.transaction() as session:
         if not begin_flip(session, held, now=bench.clock()):
             return
-    client = bench.accounts.client(account).accompanied_by(bench.patience())
-    host = bench.accounts.host_to_name(account, planned.host_email or held.host_email)
-    said = let_record(client, held.meeting_id, on=True, host_email=host)
-    if said is False:
+    said = _tell_webex(bench, held, account, on=True)
+    with bench.database.reading() as session:
+        undone = is_undone(session, held)
+    if undone:
+        _tell_webex(bench, held, account, on=False)
+    elif said is False:
         why = "Webex took the change and still does not record it: does its site allow recording?"
         _end(bench, held, Flip.REFUSED, {**told, "why": why})
     else:
         _end(bench, held, Flip.SWITCHED_ON, told)
 
 
+def _tell_webex(bench: Workbench, row: AutoRecord, account: str, *, on: bool) -> bool | None:
+    """Tell Webex, as the first account that may: reading a meeting is not changing it."""
+    look = bench.patience()
+
+    def ask(name: str, client: WebexClient) -> bool | None:
+        host = bench.accounts.host_to_name(name, row.host_email)
+        return let_record(client.accompanied_by(look), row.meeting_id, on=on, host_email=host)
+
+    try:
+        return bench.accounts.first_that_can(account, ask)[1]
+    except Forbidden as error:
+        raise _NotAllowed(str(error), status=error.status) from None
+
+
+class _NotAllowed(Forbidden):
+    """The accounts may read a planned meeting and not change it."""
+
+
 def _end(bench: Workbench, held: AutoRecord, flip: Flip, told: Mapping[str, object]) -> None:
     with bench.database.transaction() as session:
         end_flip(session, held, due_at=None, now=bench.clock(), flip=flip, **told)
     log.info(f"policy.{flip}", planned_id=held.meeting_id, rule=told.get("rule"))
+
+
+def _unless_ours(held: AutoRecord, flip: Flip) -> Flip:
+    """What we switched on stays known as that, whatever went wrong later."""
+    return Flip(held.flip) if held.flip in (*_OURS, Flip.UNDONE) else flip
 
 
 def _put_off(bench: Workbench, held: AutoRecord, error: WebexError) -> None:
@@ -189,8 +223,10 @@ def _put_off(bench: Workbench, held: AutoRecord, error: WebexError) -> None:
         gone = isinstance(error, NotFound | Gone)
         why = "Webex does not know it any more" if gone else str(error)
         if isinstance(error, Forbidden):
-            why = f"the account may not change it: {_SCOPES}"
-        _end(bench, held, Flip.NOT_POSSIBLE if gone else Flip.REFUSED, {"why": why})
+            verb, scopes = ("change", _WRITE) if isinstance(error, _NotAllowed) else ("read", _READ)
+            why = f"no account may {verb} it: it takes the scope {scopes}"
+        flip = Flip.NOT_POSSIBLE if gone else Flip.REFUSED
+        _end(bench, held, _unless_ours(held, flip), {"why": why})
         return
     seconds = min(bench.pace.first_seconds * 1.5 ** min(held.tries, 60), bench.pace.max_seconds)
     if isinstance(error, RateLimited) and error.retry_after_seconds:
@@ -204,18 +240,22 @@ def _put_off(bench: Workbench, held: AutoRecord, error: WebexError) -> None:
 def _undone(bench: Workbench, meeting_id: str) -> str | None:
     # First the row: what Webex tells us about our own change must not switch it on again.
     with bench.database.transaction() as session:
-        row = undo_flip(session, meeting_id, now=bench.clock())
-    if row is None:
-        return "it was not switched on by us"
-    client = bench.accounts.client(row.account).accompanied_by(bench.patience())
-    host = bench.accounts.host_to_name(row.account, row.host_email)
+        now = bench.clock()
+        held = undo_flip(session, meeting_id, now=now, hold_seconds=_HOLD_SECONDS)
+    return "it was not switched on by us" if held is None else _finish_undoing(bench, held)
+
+
+def _finish_undoing(bench: Workbench, held: AutoRecord) -> str | None:
+    """Tell Webex of an undoing; why that did not do, None if it did."""
+    why: str | None = None
     try:
-        still_on = let_record(client, meeting_id, on=False, host_email=host)
+        if _tell_webex(bench, held, held.account, on=False):
+            why = "Webex took the change and still records it"
     except NotFound:
-        return None
+        why = None
     except WebexError as error:
-        with bench.database.transaction() as session:
-            redo_flip(session, row, str(error), now=bench.clock())
-        return str(error)
-    log.info("policy.undone", planned_id=meeting_id)
-    return "Webex took the change and still records it" if still_on else None
+        why = str(error)
+    with bench.database.transaction() as session:
+        end_undoing(session, held, why, now=bench.clock())
+    log.info("policy.undone", planned_id=held.meeting_id, why=why)
+    return why

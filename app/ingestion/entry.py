@@ -57,6 +57,14 @@ def whole_meeting(pace: Pace) -> Wishes:
     return {**_CORE, **{(each, ""): Urgency.WANTED for each in pace.extra_resources}}
 
 
+def over_at_last(pace: Pace) -> Wishes:
+    """All that is wanted of a meeting that was in progress until now.
+
+    What was found of it meanwhile may not be all: it is looked for once more.
+    """
+    return dict.fromkeys(whole_meeting(pace), Urgency.CHANGED)
+
+
 def want_meeting(session: Session, meeting: Meeting, *, pace: Pace, now: datetime) -> None:
     """Make sure that all core resources of an ended meeting are on their way or stored.
 
@@ -90,7 +98,7 @@ def want(
             elif urgency is Urgency.GONE and row.state == State.DONE:
                 note_at_source(session, *_which(meeting, key), deleted=True, now=now)
                 woken.add(meeting.id)
-            elif row.state in _ENDED[urgency] and not _is_live(meeting, key[0]):
+            elif row.state in _ENDED[urgency] and not _is_idle_news(meeting, key[0], urgency):
                 _reopen(session, meeting, key, urgency, patience, now)
                 opened.add(meeting.id)
             elif urgency > Urgency.WANTED or _has_just_ended(meeting, row):
@@ -115,6 +123,9 @@ def _patience(meeting: Meeting, urgency: Urgency, pace: Pace, now: datetime) -> 
     patience = patience_until(meeting, pace, now)
     if urgency is Urgency.WANTED:
         return patience
+    if urgency is Urgency.CHANGED:
+        # What is stored already must not become absent because the newer one takes its time.
+        return now + pace.give_up
     return max(patience, now + min(pace.give_up, LATE_EVENT_PATIENCE))
 
 
@@ -162,6 +173,11 @@ def _reopen(
 def _is_live(meeting: Meeting, resource: str) -> bool:
     """Whether a resource is one of those that change while the meeting goes on."""
     return meeting.webex_state == "inProgress" and resource in LIVE_RESOURCES
+
+
+def _is_idle_news(meeting: Meeting, resource: str, urgency: Urgency) -> bool:
+    """Whether only somebody came or left: what may not be read is not asked for each time."""
+    return urgency is Urgency.NEWS and _is_live(meeting, resource)
 
 
 def _has_just_ended(meeting: Meeting, row: Row[*tuple[Any, ...]]) -> bool:

@@ -22,7 +22,6 @@ from app.db.inbox import (
 from app.errors import (
     AnswerUnreadable,
     DatabaseUnavailable,
-    Forbidden,
     NotFound,
     WebexError,
     WorkerStopping,
@@ -177,19 +176,11 @@ def _meeting_of(
 def _meeting_of_transcript(webex: WebexClient, data: EventData, now: datetime) -> str:
     # There is no request for one transcript: it stands in the list of its account and site.
     since = now - timedelta(days=28)
-    for site_url in [data.site_url] if data.site_url else _sites(webex):
+    for site_url in [data.site_url] if data.site_url else resources.readable_sites(webex):
         for each in resources.transcripts(webex, None, since=since, now=now, site_url=site_url):
             if each.id == data.id and each.meeting_id:
                 return each.meeting_id
     raise NotFound("Webex does not list the transcript yet", status=404)
-
-
-def _sites(webex: WebexClient) -> Sequence[str | None]:
-    try:
-        return resources.sites(webex) or [None]
-    except (Forbidden, NotFound):
-        # It takes the scope meeting:preferences_read; the preferred site is left.
-        return [None]
 
 
 def _settle(bench: Workbench, read: Sequence[Read]) -> None:

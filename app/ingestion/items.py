@@ -6,17 +6,18 @@ from typing import Protocol
 
 from sqlmodel import col
 
+from app.db.files import latest_file
 from app.db.ingests import heartbeat, new_ingest, note_at_source, open_ingests
 from app.db.meetings import lock_meeting, touch
 from app.db.standing import items_of
-from app.errors import Forbidden, PartialList
+from app.errors import Forbidden, Gone, NotFound, PartialList
 from app.ingestion.entry import patience_until
 from app.ingestion.retry import NothingYet, decide, delay_seconds
 from app.ingestion.workbench import Work
 from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
 from app.models.tables import Ingest
 from app.models.webex import MeetingDetails, Recording, Transcript
-from app.models.words import Priority, Reason, State
+from app.models.words import Kind, Priority, Reason, State
 from app.webex import resources
 from app.webex.client import WebexClient
 
@@ -89,6 +90,20 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
     if now < settled_at:
         return Wait(settled_at, Reason.SETTLING)
     return _when_settled(work, items)
+
+
+def or_stored(work: Work, error: NotFound | Gone, kind: Kind) -> Outcome:
+    """What becomes of an item that Webex does not have: what is stored stays stored.
+
+    Webex has deleted it since, or its API lags.
+    """
+    outcome = decide(error, work.ingest, work.bench.pace, work.bench.clock())
+    if not isinstance(outcome, Absent):
+        return outcome
+    key = (work.meeting_row_id, work.ingest.resource, work.ingest.resource_id, kind)
+    with work.bench.database.reading() as session:
+        is_stored = latest_file(session, *key) is not None
+    return Done(Reason.DELETED_AT_SOURCE) if is_stored else outcome
 
 
 def listed_without(work: Work, flag: Flag) -> bool:

@@ -7,16 +7,19 @@ from sqlmodel import col
 
 from app.db.ingests import heartbeat, wake
 from app.db.meetings import assign, hint, lock_meeting, tell
-from app.errors import NotFound
-from app.ingestion.entry import want_meeting
+from app.db.standing import details_state
+from app.errors import Forbidden, NotFound
+from app.ingestion.entry import over_at_last, want, want_meeting
 from app.ingestion.items import UNKNOWN_START
 from app.ingestion.policy import left_out
+from app.ingestion.retry import NothingYet, decide
 from app.ingestion.storing import store_json
 from app.ingestion.workbench import Work
 from app.models.outcomes import Done, Outcome, Wait
+from app.models.policy import ScheduledType
 from app.models.tables import Ingest, Meeting
 from app.models.webex import MeetingDetails
-from app.models.words import Kind, Reason, Role
+from app.models.words import Kind, Reason, Resource, Role, State
 from app.webex import resources
 from app.webex.client import WebexClient
 
@@ -34,7 +37,11 @@ def ingest_meeting(work: Work) -> Outcome:
         raise
     _tell(work, details)
     if details.state != "ended":
-        return _look_again(work)
+        if details.state == "inProgress" and work.meeting.webex_state != "ended":
+            return _look_again(work)
+        # Webex lags behind its own event, or has a word for it that nobody knows.
+        now = work.bench.clock()
+        return decide(NothingYet(Reason.MEETING_IN_PROGRESS), work.ingest, work.bench.pace, now)
     if outcome := left_out(work):
         return outcome
     store_json(work, Kind.MEETING, "meeting.json", details.raw)
@@ -42,11 +49,20 @@ def ingest_meeting(work: Work) -> Outcome:
 
 
 def while_it_goes_on(work: Work) -> Wait | None:
-    """The next look at a meeting in progress; None where it is over, or long unheard of."""
-    is_live = work.meeting.webex_state == "inProgress"
-    if not is_live or work.bench.clock() >= work.ingest.patience_until:
+    """The next look at a meeting in progress; None where it is over, or never heard of again.
+
+    What goes on is told by its details: they wait as long as Webex says so, and otherwise no longer
+    than their patience, and the others wait for them.
+    """
+    if work.meeting.webex_state != "inProgress":
         return None
-    return _look_again(work)
+    if work.ingest.resource == Resource.MEETINGS:
+        goes_on = work.bench.clock() < work.ingest.patience_until
+    else:
+        with work.bench.database.reading() as session:
+            details = details_state(session, work.meeting_row_id)
+        goes_on = details in (State.WAITING, State.RUNNING)
+    return _look_again(work) if goes_on else None
 
 
 def read_details(work: Work) -> MeetingDetails:
@@ -69,10 +85,15 @@ def read_details(work: Work) -> MeetingDetails:
 
 def _listed_host(webex: WebexClient, meeting: Meeting, now: datetime) -> str | None:
     """Whose meeting it is: the list tells administrators without being told the host."""
+    listed = _listed(webex, meeting, now)
+    return listed.host_email if listed else None
+
+
+def _listed(webex: WebexClient, meeting: Meeting, now: datetime) -> MeetingDetails | None:
     series_id = meeting.meeting_series_id or meeting.meeting_id.partition("_I_")[0]
     since = meeting.start_at or meeting.first_seen_at - UNKNOWN_START
     listed = resources.instances(webex, series_id, since=since, now=now)
-    return next((each.host_email for each in listed if each.id == meeting.meeting_id), None)
+    return next((each for each in listed if each.id == meeting.meeting_id), None)
 
 
 def _hand_over(work: Work, account: str) -> None:
@@ -92,24 +113,39 @@ def _look_again(work: Work) -> Wait:
     return Wait(work.bench.clock() + pause, Reason.MEETING_IN_PROGRESS)
 
 
+def _kind(work: Work, details: MeetingDetails) -> str | None:
+    """What kind of meeting it was: lists say so where the details do not."""
+    is_asked_for = work.bench.policy.asks_for_types and details.state == "ended"
+    if details.scheduled_type or not is_asked_for:
+        return details.scheduled_type
+    try:
+        listed = _listed(work.webex, work.meeting, work.bench.clock())
+    except (Forbidden, NotFound):
+        listed = None
+    return (listed.scheduled_type if listed else None) or ScheduledType.MEETING
+
+
 def _tell(work: Work, details: MeetingDetails) -> None:
-    now = work.bench.clock()
+    now, kind = work.bench.clock(), _kind(work, details)
     ended = details.state == "ended"
     with work.bench.database.transaction() as session:
         lock_meeting(session, work.meeting_row_id)
         heartbeat(session, work.lease, now=now)
-        # What holds while it goes on is no last word: how it ended may be told by an event.
+        known = session.get_one(Meeting, work.meeting_row_id)
+        # What holds while it goes on is no last word: how it ended may be told by an event, and may
+        # have been told while this was asked.
         write = tell if ended else hint
+        state = details.state if ended or known.webex_state != "ended" else None
         write(
             session,
-            work.meeting,
+            known,
             meeting_series_id=details.meeting_series_id,
             scheduled_meeting_id=details.scheduled_meeting_id,
             title=details.title,
             site_url=details.site_url,
             host_email=details.host_email,
-            webex_state=details.state,
-            scheduled_type=details.scheduled_type,
+            webex_state=state,
+            scheduled_type=kind,
             start_at=details.start,
             end_at=details.end if ended else None,
         )
@@ -118,10 +154,11 @@ def _tell(work: Work, details: MeetingDetails) -> None:
             col(Ingest.meeting_row_id) == work.meeting_row_id,
             col(Ingest.reason) == Reason.MEETING_UNKNOWN,
             due_at=now,
-            patience_until=now + timedelta(0),
+            patience_until=now,
         )
         if ended and work.meeting.webex_state == "inProgress":
             # Nobody has told of its end, or not yet.
-            session.expire_all()
-            meeting = session.get_one(Meeting, work.meeting_row_id)
-            want_meeting(session, meeting, pace=work.bench.pace, now=now)
+            session.refresh(known)
+            wishes = dict(over_at_last(work.bench.pace))
+            del wishes[Resource.MEETINGS, ""]
+            want(session, [(known, wishes)], pace=work.bench.pace, now=now)

@@ -10,7 +10,14 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from app.db.meetings import ensure_meetings, hint_all, lock_meetings, touch
-from app.ingestion.entry import LIVE_RESOURCES, Urgency, Wishes, want, whole_meeting
+from app.ingestion.entry import (
+    LIVE_RESOURCES,
+    Urgency,
+    Wishes,
+    over_at_last,
+    want,
+    whole_meeting,
+)
 from app.ingestion.workbench import Pace
 from app.models.tables import Meeting, WebhookEvent
 from app.models.webex import Event
@@ -50,11 +57,16 @@ def tell_meetings(
     }
     ensure_meetings(session, made, source="webhook", now=now)
     meetings = lock_meetings(session, events.keys())
+    live = {each.id for each in meetings.values() if each.webex_state == "inProgress"}
     hinted = [each for each in meetings.values() if _hint(each, events[each.meeting_id])]
     hint_all(session, hinted)
     touch(session, *(each.id for each in hinted if each.id is not None))
-    whole = whole_meeting(pace)
-    wanted = [(each, _wishes(each, events[each.meeting_id], whole)) for each in meetings.values()]
+    whole, at_last = whole_meeting(pace), over_at_last(pace)
+    wanted = []
+    for meeting in meetings.values():
+        has_just_ended = meeting.id in live and meeting.webex_state == "ended"
+        of_it = at_last if has_just_ended else whole
+        wanted.append((meeting, _wishes(meeting, events[meeting.meeting_id], of_it)))
     want(session, wanted, pace=pace, now=now)
 
 
@@ -106,8 +118,8 @@ def _wishes(meeting: Meeting, events: Sequence[Event], whole: Wishes) -> Wishes:
             case resource, "deleted":
                 wish(Urgency.GONE, resource, event.data.id)
             case resource, what:
-                for each, _ in whole:
-                    wish(Urgency.WANTED, each)
+                for (each, _), urgency in whole.items():
+                    wish(urgency, each)
                 if resource != Resource.MEETINGS:
                     wish(Urgency.CHANGED, resource)
                     changed = what == "updated"

@@ -1,12 +1,12 @@
 """What the policy makes of meetings: which are left out, and what it would do in some days."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.db.auto_record import Asked, flips, want_flips
 from app.db.standing import details_state
-from app.errors import Forbidden, NotFound
+from app.errors import Forbidden, NotFound, WebexError
 from app.ingestion.auto_record import judge, subject_of
 from app.ingestion.retry import delay_seconds
 from app.ingestion.workbench import Work, Workbench
@@ -58,20 +58,31 @@ def left_out(work: Work) -> Outcome | None:
 
 
 def forecast(
-    bench: Workbench, *, since: datetime, until: datetime, hosts: Sequence[str] = ()
+    bench: Workbench,
+    *,
+    since: datetime,
+    until: datetime,
+    hosts: Sequence[str] = (),
+    unasked: Callable[[str, WebexError], None] | None = None,
 ) -> Iterator[Forecast]:
     """What the policy makes of all meetings of a span of time, past and to come; changes nothing.
 
     Administrators see planned meetings host by host only: of ``hosts``, and of those that the
-    policy names. Raises WebexError.
+    policy names. ``unasked`` is told of each account that could not be asked; raises WebexError
+    where there is no other one.
     """
     seen: set[str] = set()
     for name in bench.accounts.names():
         client = bench.accounts.client(name)
-        for each in _listed(bench, name, client, since, until, hosts):
-            if each.id not in seen:
-                seen.add(each.id)
-                yield _forecast(bench, name, each)
+        try:
+            for each in _listed(bench, name, client, since, until, hosts):
+                if each.id not in seen:
+                    seen.add(each.id)
+                    yield _forecast(bench, name, each)
+        except WebexError as error:
+            if unasked is None or len(bench.accounts.names()) == 1:
+                raise
+            unasked(name, error)
 
 
 def apply(bench: Workbench, forecasts: Sequence[Forecast]) -> list[str]:

@@ -2,19 +2,18 @@
 
 from app.archive.limits import Link
 from app.archive.paths import recording_path, safe_id
-from app.db.files import latest_file
 from app.db.ingests import heartbeat
 from app.db.meetings import ensure_meeting
 from app.errors import Gone, LinkDead, NotFound
 from app.ingestion.entry import want_meeting
-from app.ingestion.items import follow_items
+from app.ingestion.items import follow_items, or_stored
 from app.ingestion.retry import NothingYet, decide
 from app.ingestion.storing import store_json
 from app.ingestion.transfers import Listed, bring_file
 from app.ingestion.workbench import Work
 from app.models.outcomes import Absent, Done, Failed, Outcome
 from app.models.webex import DownloadLinks, Recording
-from app.models.words import Kind, Reason, Resource
+from app.models.words import Kind, Reason
 from app.webex import resources
 
 
@@ -37,7 +36,7 @@ def ingest_recording(work: Work) -> Outcome:
     try:
         recording = resources.recording(work.webex, recording_id, host_email=work.host_email)
     except (NotFound, Gone) as error:
-        return _not_there(work, error)
+        return or_stored(work, error, Kind.VIDEO)
     if recording.meeting_id and recording.meeting_id != work.meeting.meeting_id:
         return _belongs_elsewhere(work, recording.meeting_id)
     store_json(work, Kind.RECORDING, recording_path(recording_id, Kind.RECORDING), recording.raw)
@@ -62,17 +61,6 @@ def _belongs_elsewhere(work: Work, meeting_id: str) -> Outcome:
         # Last, since whoever holds a meeting may be waiting for this very row.
         heartbeat(session, work.lease, now=now)
     return Absent(Reason.NOT_AVAILABLE)
-
-
-def _not_there(work: Work, error: NotFound | Gone) -> Outcome:
-    """What is stored stays stored: Webex has deleted it since, or its API lags."""
-    outcome = decide(error, work.ingest, work.bench.pace, work.bench.clock())
-    if not isinstance(outcome, Absent):
-        return outcome
-    key = (work.meeting_row_id, Resource.RECORDINGS, work.ingest.resource_id, Kind.VIDEO)
-    with work.bench.database.reading() as session:
-        is_stored = latest_file(session, *key) is not None
-    return Done(Reason.DELETED_AT_SOURCE) if is_stored else outcome
 
 
 def _without_links(work: Work) -> Outcome:

@@ -34,7 +34,7 @@ from app.models.status import (
     seconds_left,
 )
 from app.models.tables import Account, File, Ingest, Meeting, Participant
-from app.models.words import Reason, State
+from app.models.words import Reason, Resource, State
 
 _MOST_FAILURES = 20
 _MOST_PUT_ASIDE = 20
@@ -224,11 +224,18 @@ def _state(meeting: Meeting, ingests: Sequence[IngestStatus]) -> MeetingState:
         return MeetingState.LEFT_OUT
     if meeting.completed_at is not None:
         return MeetingState.COMPLETE
-    if meeting.webex_state == "inProgress":
+    if meeting.webex_state == "inProgress" and _is_heard_of(ingests):
         return MeetingState.IN_PROGRESS
     if State.RUNNING in states:
         return MeetingState.RUNNING
     return MeetingState.WAITING
+
+
+def _is_heard_of(ingests: Sequence[IngestStatus]) -> bool:
+    """Whether anybody still asks how a meeting goes on."""
+    open_states = (State.WAITING, State.RUNNING)
+    details = [each.state for each in ingests if each.resource == Resource.MEETINGS]
+    return not ingests or any(state in open_states for state in details)
 
 
 def _meeting_status(

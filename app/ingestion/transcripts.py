@@ -1,17 +1,23 @@
 """The transcripts of a meeting: the list, then for each its VTT, its TXT, its snippets."""
 
+from functools import partial
+from typing import Any
+
 from app.archive.paths import safe_id, transcript_path
 from app.db.files import replace_snippets
 from app.db.ingests import heartbeat
 from app.db.meetings import lock_meeting
-from app.errors import Forbidden
-from app.ingestion.items import follow_items
+from app.errors import Forbidden, Gone, NotFound
+from app.ingestion.items import follow_items, or_stored
 from app.ingestion.storing import store_bytes, store_json
 from app.ingestion.workbench import Work
 from app.models.outcomes import Done, Failed, Outcome
+from app.models.webex import Transcript
 from app.models.words import Kind, Reason
 from app.webex import resources
+from app.webex.client import WebexClient
 
+_LOOKS_AT_ONE_SITE = 2
 _PARTS = (Kind.VTT, Kind.TXT, Kind.SNIPPETS)
 
 
@@ -19,10 +25,22 @@ def ingest_transcripts(work: Work) -> Outcome:
     """Look for the transcripts of a meeting."""
     return follow_items(
         work,
-        resources.transcripts,
+        partial(_find, work),
         flag=lambda listed: listed.has_transcription,
         none=Reason.TRANSCRIPTION_OFF,
     )
+
+
+def _find(
+    work: Work, client: WebexClient, meeting_id: str, *, site_url: str | None, **asked: Any
+) -> list[Transcript]:
+    """At the meeting's site; at all of them where only a hint says which one that is."""
+    found = resources.transcripts(client, meeting_id, site_url=site_url, **asked)
+    if found or work.meeting.details_known or work.ingest.looks < _LOOKS_AT_ONE_SITE:
+        return found
+    for other in resources.readable_sites(client):
+        found = found or resources.transcripts(client, meeting_id, site_url=other, **asked)
+    return found
 
 
 def ingest_transcript(work: Work) -> Outcome:
@@ -37,6 +55,8 @@ def ingest_transcript(work: Work) -> Outcome:
         work.tell(stage=kind)
         try:
             _store(work, transcript_id, kind)
+        except (NotFound, Gone) as error:
+            return or_stored(work, error, Kind.VTT)
         except Forbidden:
             if kind != Kind.SNIPPETS:
                 raise

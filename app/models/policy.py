@@ -1,9 +1,12 @@
 """The policy: which meetings Webex is to record by itself, and which are ingested at all."""
 
+import re
 import tomllib
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
+from functools import cache
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -34,7 +37,7 @@ class Matter(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What rules look at; None where it is not known, which fits no rule that asks for it."""
+    """What rules look at; None where it is not known."""
 
     host_email: str | None
     title: str | None
@@ -52,10 +55,13 @@ class Decision:
 Pattern = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
 
+_BYTE_ORDER_MARK = "\ufeff"
+
 _SAID = {
     "extra_forbidden": "there is no such word in a policy",
     "bool_type": "must be true or false",
     "tuple_type": "must be a list",
+    "dict_type": "must be a table",
     "too_short": "must not be empty",
     "string_too_short": "must not be empty",
     "string_type": "must be a text",
@@ -101,14 +107,14 @@ class Policy(_Table):
 
     record: bool = Field(default=False, strict=True)
     ingest: bool = Field(default=True, strict=True)
-    groups: dict[str, Patterns] = {}
+    groups: dict[str, Annotated[Patterns, Field(min_length=1)]] = {}
     rules: tuple[Rule, ...] = ()
 
     @classmethod
     def read(cls, text: str) -> "Policy":
         """Read a policy in TOML; ValueError says in one line what is wrong, and where."""
         try:
-            return cls.model_validate(tomllib.loads(text))
+            return cls.model_validate(tomllib.loads(text.removeprefix(_BYTE_ORDER_MARK)))
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"is no TOML: {error}") from None
         except ValidationError as error:
@@ -116,6 +122,10 @@ class Policy(_Table):
 
     @model_validator(mode="after")
     def _groups_are_known(self) -> Self:
+        for name, entries in self.groups.items():
+            for each in entries:
+                if "@" not in each and each != "*":
+                    raise ValueError(f"groups: {name}: {each} is no address")
         for number, rule in enumerate(self.rules, start=1):
             for each in rule.hosts or ():
                 if "@" not in each and each != "*" and each not in self.groups:
@@ -134,13 +144,24 @@ class Policy(_Table):
         """Whether any meeting could be left out."""
         return not self.ingest or any(rule.ingest is False for rule in self.rules)
 
+    @property
+    def asks_for_types(self) -> bool:
+        """Whether any rule looks at what kind of meeting it is."""
+        return any(rule.types for rule in self.rules)
+
     def decide(self, matter: Matter, subject: Subject) -> Decision:
-        """What holds for one meeting."""
+        """What holds for one meeting; what is not known of it is held against it.
+
+        A rule that asks for something unknown fits where it says no, and else does not: nothing is
+        switched on or ingested that might have been forbidden.
+        """
         for number, rule in enumerate(self.rules, start=1):
             said = getattr(rule, matter)
-            if said is not None and self._fits(rule, subject):
+            fits = self._fits(rule, subject) if said is not None else False
+            if fits or (fits is None and said is False):
                 name = f" ({rule.name})" if rule.name else ""
-                return Decision(said, f"rule {number}{name}")
+                doubt = "" if fits else ", as Webex does not tell all that it asks for"
+                return Decision(said, f"rule {number}{name}{doubt}")
         return Decision(getattr(self, matter), "no rule fits it")
 
     def named_hosts(self) -> list[str]:
@@ -151,25 +172,41 @@ class Policy(_Table):
             for pattern in rule.hosts or ()
             for each in self.groups.get(pattern, (pattern,))
         }
-        return sorted(each for each in named if "@" in each and not set(each) & set("*?["))
+        return sorted(each for each in named if "@" in each and "*" not in each)
 
-    def _fits(self, rule: Rule, subject: Subject) -> bool:
+    def _fits(self, rule: Rule, subject: Subject) -> bool | None:
+        """Whether a rule is about a meeting; None where that depends on something unknown."""
         hosts = None
         if rule.hosts is not None:
             hosts = [each for entry in rule.hosts for each in self.groups.get(entry, (entry,))]
-        return (
-            _matches(subject.host_email, hosts)
-            and _matches(subject.title, rule.titles)
-            and _matches(subject.scheduled_type, rule.types)
+        answers = (
+            _matches(subject.host_email, hosts),
+            _matches(subject.title, rule.titles),
+            _matches(subject.scheduled_type, rule.types),
         )
+        if False in answers:
+            return False
+        return None if None in answers else True
 
 
-def _matches(text: str | None, patterns: tuple[str, ...] | list[str] | None) -> bool:
+def _matches(text: str | None, patterns: Sequence[str] | None) -> bool | None:
     if patterns is None:
         return True
     if text is None:
-        return False
-    return any(fnmatchcase(text.casefold(), each.casefold()) for each in patterns)
+        return None
+    plain = _plain_text(text)
+    return any(_pattern(each).fullmatch(plain) for each in patterns)
+
+
+@cache
+def _pattern(pattern: str) -> re.Pattern[str]:
+    parts = _plain_text(pattern).split("*")
+    return re.compile(".*".join(map(re.escape, parts)), re.DOTALL)
+
+
+def _plain_text(text: str) -> str:
+    """Text as it is compared: whatever its capitals, and however its accents are written."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def _plain(error: ValidationError) -> str:

@@ -259,8 +259,8 @@ class WebexClient:
 
 
 def _note(error: WebexError) -> None:
-    """Log what Webex's support asks for; a 404 mostly says "not yet" and is no case for it."""
-    if error.status != 404:
+    """Log what Webex's support asks for; an old token, "not yet" and "later" are no case for it."""
+    if error.status not in (401, 404, 429):
         log.warning("webex.refused", status=error.status, tracking_id=error.tracking_id)
 
 

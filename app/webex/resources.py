@@ -1,11 +1,11 @@
 """The resources of a meeting, as functions: what to ask for, and what Webex answers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from app.errors import PartialList
+from app.errors import Forbidden, NotFound, PartialList
 from app.models.times import format_time
 from app.models.webex import (
     MeetingDetails,
@@ -142,6 +142,17 @@ def sites(client: WebexClient) -> list[str]:
     answer = SiteList.read(client.get("/meetingPreferences/sites"))
     known = sorted(answer.sites, key=lambda each: not each.default)
     return [each.site_url for each in known if each.site_url]
+
+
+def readable_sites(client: WebexClient) -> Sequence[str | None]:
+    """The sites of the account; None, which is the preferred one, where it may not list them.
+
+    It takes the scope ``meeting:preferences_read``.
+    """
+    try:
+        return sites(client) or [None]
+    except (Forbidden, NotFound):
+        return [None]
 
 
 def host(host_email: str | None) -> dict[str, str]:

@@ -233,7 +233,8 @@ def test_an_undoing_that_webex_refuses_is_said_and_can_be_tried_again(on_sqlite:
     refused = undo(stage.bench, [planned])
 
     assert "403" in (refused[planned] or "")
-    assert row(stage, planned).flip == Flip.SWITCHED_ON
+    assert row(stage, planned).undone_at is None
+    assert switched_on(stage.bench) == [planned]
     assert undo(stage.bench, [planned]) == {planned: None}
 
 

@@ -110,7 +110,8 @@ def test_the_remaining_time_is_that_of_the_overview_with_its_slowest_transfer(
 def test_a_remaining_time_that_nobody_knows_has_no_sample(
     client: FlaskClient, rows: Rows, progress: dict[str, int]
 ) -> None:
-    rows.run(rows.ingest(rows.meeting("m_I_1"), Resource.RECORDINGS), stage="video", **progress)
+    ingest_id = rows.ingest(rows.meeting("m_I_1"), Resource.RECORDINGS, "r1")
+    rows.run(ingest_id, stage="video", **progress)
 
     assert ("running_remaining_seconds",) not in samples(client)
 
