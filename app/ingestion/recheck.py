@@ -61,9 +61,10 @@ def recheck_due(bench: Workbench) -> int:
             break
         except WebexError as error:
             # It alone waits for tomorrow: one that can never be read must not hold up the others.
-            log.warning(
-                "transcript.not_compared", resource_id=claimed.resource_id, error=error.code
-            )
+            item, code = claimed.resource_id, error.code
+            log.warning("transcript.not_compared", resource_id=item, error=code)
+            if isinstance(error, WebexUnavailable):
+                break
     return compared
 
 

@@ -1,10 +1,11 @@
 """The transcripts of a meeting: the list, then for each its VTT, its TXT, its snippets."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from app.archive.paths import safe_id, transcript_path
-from app.db.files import replace_snippets
+from app.db.files import latest_file, replace_snippets
 from app.db.ingests import heartbeat
 from app.db.meetings import lock_meeting
 from app.errors import Forbidden, Gone, NotFound
@@ -49,26 +50,45 @@ def ingest_transcript(work: Work) -> Outcome:
         transcript_id = safe_id(work.ingest.resource_id)
     except ValueError as error:
         return Failed("id_unusable", f"Webex names the transcript by {error}")
-    # Beginning where the last attempt ended is what gets it done while 429s come.
-    begun = _PARTS.index(work.ingest.stage) if work.ingest.stage in _PARTS else 0
-    for kind in _PARTS[begun:]:
-        work.tell(stage=kind)
-        try:
-            _store(work, transcript_id, kind)
-        except (NotFound, Gone) as error:
-            return or_stored(work, error, Kind.VTT)
-        except Forbidden:
-            if kind != Kind.SNIPPETS:
-                raise
-            # They are for the host and the compliance officer, not for the admin role.
-            return Done(Reason.NO_PERMISSION)
+    kind = Kind.VTT
+    try:
+        for kind in _missing_parts(work, transcript_id):
+            work.tell(stage=kind)
+            if kind == Kind.SNIPPETS:
+                _store_snippets(work, transcript_id)
+            else:
+                _store_text(work, transcript_id, kind)
+    except (NotFound, Gone) as error:
+        return or_stored(work, error, Kind.VTT)
+    except Forbidden:
+        if kind != Kind.SNIPPETS:
+            raise
+        # They are for the host and the compliance officer, not for the admin role.
+        return Done(Reason.NO_PERMISSION)
     return Done()
 
 
-def _store(work: Work, transcript_id: str, kind: Kind) -> None:
-    if kind == Kind.SNIPPETS:
-        _store_snippets(work, transcript_id)
-        return
+def _missing_parts(work: Work, transcript_id: str) -> Sequence[Kind]:
+    """What is left to be fetched: after an attempt that broke off, from where it ended on.
+
+    While 429s come, that is what gets it done. All of it where Webex has another text by now: the
+    parts must be of one version.
+    """
+    if work.ingest.stage not in _PARTS[1:]:
+        return _PARTS
+    before = _stored_sha256(work)
+    _store_text(work, transcript_id, Kind.VTT)
+    return _PARTS[_PARTS.index(work.ingest.stage) :] if _stored_sha256(work) == before else _PARTS
+
+
+def _stored_sha256(work: Work) -> str | None:
+    key = (work.meeting_row_id, work.ingest.resource, work.ingest.resource_id, Kind.VTT)
+    with work.bench.database.reading() as session:
+        file = latest_file(session, *key)
+    return file.sha256 if file else None
+
+
+def _store_text(work: Work, transcript_id: str, kind: Kind) -> None:
     meeting_id, host = work.meeting.meeting_id, work.host_email
     text = resources.transcript_text(work.webex, transcript_id, meeting_id, kind, host_email=host)
     store_bytes(work, kind, transcript_path(transcript_id, kind), text)

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from app.db.engine import Database
+from app.ingestion.commands import request_meetings
 from app.ingestion.status import list_meetings, meeting_status
 from app.models.status import MeetingLine, MeetingStatus
 from tests.ingestion.archives import differences
+from tests.ingestion.conftest import MakeStage
 from tests.stage import Stage, staged
 
 
@@ -147,3 +149,69 @@ def test_a_start_that_is_heard_after_the_end_changes_nothing(sqlite_stage: Stage
 
     assert stage.states(held["meeting_id"]) == before
     assert stage.asked("/v1/") == []
+
+
+def test_what_settled_meanwhile_is_looked_for_once_more_at_the_end(stage: Stage) -> None:
+    meeting_id = begin(stage, recordings=0, transcripts=0)
+    stage.live(minutes=20)
+    stage.control.add_recording(meeting_id)
+    stage.live(minutes=20)
+    assert stage.states(meeting_id)["recordings"] == ("done", None)
+    stage.control.add_recording(meeting_id, webhook_delay_seconds=10**7)
+
+    stage.live(minutes=20, seconds=10)
+    stage.live_until_complete(meeting_id)
+
+    assert differences(stage, meeting_id) == []
+
+
+def test_people_are_final_when_the_meeting_is_however_long_it_was(make_stage: MakeStage) -> None:
+    stage = make_stage(poll_give_up_hours=1)
+    meeting_id = begin(stage, minutes=240, participant_count=3)
+
+    stage.live(minutes=200)
+    assert line(stage).state == "in_progress"
+    stage.live_until_complete(meeting_id)
+
+    assert all(each.left_at for each in status(stage, meeting_id).participants)
+
+
+def test_a_meeting_that_nobody_hears_of_again_is_in_progress_no_more(sqlite_stage: Stage) -> None:
+    stage = sqlite_stage
+    ghost = "0123456789abcdef0123456789abcdef_I_5"
+    data = {"id": ghost, "title": "Ghost", "start": stage.now.isoformat()}
+    stage.control.send_event(resource="meetings", event="started", data=data)
+
+    stage.live(days=3)
+
+    assert line(stage).state != "in_progress"
+    assert {state for state, _ in stage.states(ghost).values()} == {"absent"}
+
+
+def test_a_word_for_its_state_that_nobody_knows_is_not_waited_for_without_end(
+    sqlite_stage: Stage,
+) -> None:
+    stage = sqlite_stage
+    meeting_id = begin(stage, minutes=10)
+    body = {"id": meeting_id, "title": "T", "state": "somehow", "siteUrl": "example.webex.com"}
+    stage.control.add_fault(path_regex="^/v1/meetings/", status=200, body=body, times=None)
+
+    stage.live(days=3)
+
+    assert stage.states(meeting_id)["meetings"] == ("absent", "gave_up")
+
+
+def test_a_refusal_at_the_start_is_forgotten_when_somebody_asks_for_the_meeting(
+    sqlite_stage: Stage,
+) -> None:
+    stage = sqlite_stage
+    stage.control.add_fault(path_regex="^/v1/meetings/", status=403)
+    stage.control.add_fault(path_regex="^/v1/meetingParticipants", status=403)
+    meeting_id = begin(stage, minutes=30)
+    stage.control.change_settings(drop_ratio=1)
+    stage.live(minutes=50)
+
+    request_meetings(stage.bench, [meeting_id])
+    stage.live_until_complete(meeting_id)
+
+    assert differences(stage, meeting_id) == []

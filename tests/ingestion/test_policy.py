@@ -8,17 +8,22 @@ from typing import Any
 
 import pytest
 
-from app.db.auto_record import flips
+from app.db.auto_record import flips, undo_flip
 from app.db.engine import Database
-from app.ingestion import policy
+from app.ingestion import auto_record, policy
 from app.ingestion.auto_record import judge_due, switched_on, undo
+from app.ingestion.registration import register
 from app.ingestion.status import meeting_status
 from app.models.policy import Policy
 from app.models.status import MeetingState, MeetingStatus
 from app.models.tables import AutoRecord
 from app.models.words import Flip
+from app.webex.client import WebexClient
+from app.webex.planned import let_record
+from app.webex.webhooks import Owner
+from simulator import Settings as SimulatorSettings
 from tests.ingestion.conftest import MakeStage
-from tests.stage import Stage, staged
+from tests.stage import SECRET, Stage, staged
 
 POLICY = """
 [groups]
@@ -341,3 +346,142 @@ def test_a_rule_that_comes_later_leaves_what_is_stored_alone(sqlite_stage: Stage
 
     assert stage.states(held["meeting_id"]) == before
     assert sorted(stage.place(held["meeting_id"]).rglob("*")) == files
+
+
+def test_webex_that_does_not_tell_whether_it_records_is_told_once(on_sqlite: Stage) -> None:
+    stage = on_sqlite
+    planned = plan(stage, host_email="ann@example.com")
+    silent = {"id": planned, "title": "Demo", "hostEmail": "ann@example.com", "state": "active"}
+    stage.control.add_fault(
+        method="GET", path_regex=f"/meetings/{planned}", status=200, body=silent, times=None
+    )
+
+    for _ in range(5):
+        # Each change of ours comes back as an event.
+        hear(stage)
+        stage.advance(60)
+
+    assert changes(stage) == [planned]
+    assert row(stage, planned).flip == Flip.SWITCHED_ON
+
+
+def test_an_undoing_in_the_midst_of_a_switch_has_the_last_word(
+    on_sqlite: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = on_sqlite
+    planned = plan(stage, host_email="ann@example.com")
+    tell, undone = let_record, []
+
+    def late(client: WebexClient, meeting_id: str, **wish: Any) -> bool | None:
+        if wish["on"]:
+            undone.append(undo(stage.bench, [meeting_id]))
+        return tell(client, meeting_id, **wish)
+
+    monkeypatch.setattr(auto_record, "let_record", late)
+    hear(stage)
+
+    assert undone == [{planned: None}]
+    assert not is_recorded(stage, planned)
+    assert row(stage, planned).flip == Flip.UNDONE
+
+
+def test_an_undoing_that_broke_off_is_ended_by_the_workers(on_sqlite: Stage) -> None:
+    stage = on_sqlite
+    planned = plan(stage, host_email="ann@example.com")
+    hear(stage)
+    with stage.bench.database.transaction() as session:
+        undo_flip(session, planned, now=stage.now, hold_seconds=60)
+
+    hear(stage)
+    assert is_recorded(stage, planned)
+    stage.advance(61)
+    hear(stage)
+
+    assert not is_recorded(stage, planned)
+    assert switched_on(stage.bench) == []
+
+
+def test_what_was_undone_stays_so_when_it_is_undone_again_in_vain(on_sqlite: Stage) -> None:
+    stage = on_sqlite
+    planned = plan(stage, host_email="ann@example.com")
+    hear(stage)
+    undo(stage.bench, [planned])
+    stage.control.add_fault(method="PATCH", status=503)
+
+    assert undo(stage.bench, [planned])[planned] is not None
+    stage.control.send_event(resource="meetings", event="updated", data={"id": planned})
+    hear(stage)
+
+    assert not is_recorded(stage, planned)
+
+
+def test_an_error_does_not_hide_that_it_was_us(on_sqlite: Stage) -> None:
+    stage = on_sqlite
+    planned = plan(stage, host_email="ann@example.com")
+    hear(stage)
+    stage.control.add_fault(method="GET", path_regex=f"/meetings/{planned}", status=403)
+    stage.control.send_event(resource="meetings", event="updated", data={"id": planned})
+    hear(stage)
+
+    assert row(stage, planned).flip == Flip.SWITCHED_ON
+    assert undo(stage.bench, [planned]) == {planned: None}
+
+
+def test_a_host_that_an_event_tells_later_is_asked_for(make_stage: MakeStage) -> None:
+    person = {"email": "admin@example.com", "role": "admin"}
+    told = SimulatorSettings.model_validate(
+        {"strict_owner": True, "tokens": {"simulator-token": person}}
+    )
+    stage = make_stage(policy=POLICY, webex_role="admin", simulator_settings=told)
+    client = stage.bench.accounts.client("")
+    register(client, target_url=stage.door, secret=SECRET, owner=Owner.ORG)
+    stage.control.change_settings(drop_ratio=1)
+    planned = plan(stage, host_email="ann@example.com")
+    stage.advance(0)
+    stage.control.change_settings(drop_ratio=0)
+    policy.apply_to(stage.bench, [planned])
+    hear(stage)
+    assert row(stage, planned).flip == Flip.NEW
+
+    data = {"id": planned, "hostEmail": "ann@example.com"}
+    stage.control.send_event(resource="meetings", event="updated", data=data)
+    hear(stage)
+
+    assert row(stage, planned).flip == Flip.SWITCHED_ON
+
+
+def test_what_webex_never_tells_of_a_meeting_counts_as_what_a_rule_leaves_out(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(policy='[[rules]]\ntitles = "*interview*"\ningest = false')
+    stage.control.add_fault(path_regex="^/v1/meetings/", status=403, times=None)
+    held = stage.hold_meeting(title="Job interview", timeline="instant", webhooks=False)
+
+    stage.control.send_event(
+        resource="recordings",
+        event="created",
+        data={"id": held["recording_ids"][0], "meetingId": held["meeting_id"]},
+    )
+    stage.live(hours=1)
+
+    assert stage.meeting(held["meeting_id"]).folder is None
+    assert stage.states(held["meeting_id"])["recordings"] == ("absent", "excluded_by_policy")
+
+
+def test_the_type_is_read_from_the_list_where_the_details_lack_it(make_stage: MakeStage) -> None:
+    stage = make_stage(
+        policy='[[rules]]\ntypes = "webinar"\ningest = false',
+        simulator_settings=SimulatorSettings(profile="guide"),
+    )
+    webinar, plain = (
+        stage.hold_meeting(scheduled_type=kind, timeline="instant")["meeting_id"]
+        for kind in ("webinar", "meeting")
+    )
+    stage.advance(0)
+    said = foretold(stage)
+
+    stage.live(hours=1)
+
+    assert (said[webinar].ingest.wanted, said[plain].ingest.wanted) == (False, True)
+    assert stage.meeting(webinar).folder is None
+    assert stage.meeting(plain).folder is not None

@@ -1,10 +1,12 @@
 """Transcripts that hosts edit: found within a day, stored beside the first, never instead of it."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from app.db.rechecks import claim_recheck
 from app.ingestion.recheck import recheck_due
 from tests.ingestion.archives import differences, manifest_of
 from tests.stage import Stage
@@ -128,3 +130,41 @@ def test_a_transcript_that_changes_while_it_is_fetched_is_of_one_version(
     for part in PARTS:
         newest = max(stage.place(transcribed[0]).glob(f"transcripts/*.v*.{part}"))
         assert "Second." in newest.read_text()
+
+
+def test_one_stray_404_leaves_no_note(stage: Stage, transcribed: tuple[str, str]) -> None:
+    stage.control.add_fault(path_regex="/download", status=404)
+    next_day(stage)
+    key = f"meetingTranscripts/{transcribed[1]}"
+    assert stage.states(transcribed[0])[key] == ("done", "deleted_at_source")
+
+    next_day(stage)
+
+    assert stage.states(transcribed[0])[key] == ("done", None)
+
+
+def test_an_edited_one_that_is_deleted_before_it_is_fetched_stays_as_it_was(
+    stage: Stage, transcribed: tuple[str, str]
+) -> None:
+    edit(stage, transcribed[1], "Nobody will read this.")
+    stage.live(hours=24, minutes=1)
+    recheck_due(stage.bench)
+    stage.control.call("DELETE", f"/transcripts/{transcribed[1]}")
+
+    stage.live(days=3)
+
+    state = stage.states(transcribed[0])[f"meetingTranscripts/{transcribed[1]}"]
+    assert state == ("done", "deleted_at_source")
+    assert place(stage, *transcribed, "vtt").is_file()
+
+
+def test_a_spent_budget_costs_no_day(stage: Stage, transcribed: tuple[str, str]) -> None:
+    edit(stage, transcribed[1], "Found all the same.")
+    stage.live(hours=24, minutes=1)
+    stage.control.add_fault(path_regex="/download", status=429, headers={"Retry-After": "1"})
+    recheck_due(stage.bench)
+
+    with stage.bench.database.reading() as session:
+        before = claim_recheck(session, now=stage.now, since=stage.now - timedelta(days=7))
+
+    assert before is not None

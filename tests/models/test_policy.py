@@ -96,3 +96,45 @@ def test_what_is_wrong_with_a_policy_is_said_and_where(text: str, error: str) ->
         Policy.read(text)
 
     assert str(raised.value).startswith(error)
+
+
+def test_a_star_is_the_only_sign_with_a_meaning_and_accents_may_be_written_either_way() -> None:
+    policy = Policy.read('[[rules]]\ntitles = ["[Confidential]*", "gespräch?"]\ningest = false')
+
+    def is_left_out(title: str) -> bool:
+        return not policy.decide(Matter.INGEST, subject(title=title)).wanted
+
+    assert is_left_out("[confidential] Salaries")
+    assert is_left_out("Gespra\u0308ch?")
+    assert not is_left_out("Confidential")
+    assert not is_left_out("Gesprächs")
+
+
+def test_what_is_not_known_is_held_against_it() -> None:
+    policy = Policy.read(
+        '[[rules]]\ntitles = "*secret*"\ningest = false\nrecord = false\n'
+        '[[rules]]\nhosts = "ann@example.com"\nrecord = true'
+    )
+
+    unknown = policy.decide(Matter.INGEST, subject(title=None))
+    assert (unknown.wanted, "does not tell" in unknown.rule) == (False, True)
+    assert not policy.decide(Matter.RECORD, subject(title=None)).wanted
+    assert not policy.decide(Matter.RECORD, subject(host=None)).wanted
+    assert policy.decide(Matter.INGEST, subject(host=None)).wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ('[groups]\nall = ["eu"]\neu = ["a@example.com"]', "groups: all: eu is no address"),
+        ("[groups]\neu = []", "groups: eu: must not be empty"),
+        ('groups = ["eu"]', "groups: must be a table"),
+    ],
+)
+def test_groups_are_lists_of_addresses(text: str, error: str) -> None:
+    with pytest.raises(ValueError, match=error):
+        Policy.read(text)
+
+
+def test_a_file_may_begin_with_the_mark_of_windows() -> None:
+    assert Policy.read("\ufeffrecord = true").record
