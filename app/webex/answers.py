@@ -18,7 +18,8 @@ from app.errors import (
 )
 from app.models.times import retry_after_seconds
 
-_LATER = {408, 423, 425, 500, 502, 503, 504}
+_LATER = {408, 423, 425}
+_NEVER = {501, 505}
 _NO_REASON = "without a reason"
 _UNTOLD = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\bBearer\s+\S+", re.IGNORECASE)
 
@@ -48,7 +49,8 @@ def raise_for_answer(response: requests.Response, now: datetime) -> None:
         404: NotFound,
         410: Gone,
     }
-    if status in _LATER:
+    # Proxies in between have 5xx of their own, such as 520.
+    if status in _LATER or (status >= 500 and status not in _NEVER):
         later = WebexUnavailable(text, **told)  # type: ignore[arg-type]
         later.retry_after_seconds = seconds
         raise later

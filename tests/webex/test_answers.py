@@ -41,7 +41,10 @@ HTML = b"<!DOCTYPE html><html><body>Something went wrong</body></html>"
         (500, WebexUnavailable, "webex_unavailable"),
         (502, WebexUnavailable, "webex_unavailable"),
         (503, WebexUnavailable, "webex_unavailable"),
+        (501, WebexError, "webex"),
         (504, WebexUnavailable, "webex_unavailable"),
+        (507, WebexUnavailable, "webex_unavailable"),
+        (520, WebexUnavailable, "webex_unavailable"),
     ],
 )
 def test_each_status_is_an_error_of_its_own(
