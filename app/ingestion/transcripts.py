@@ -18,7 +18,6 @@ from app.models.words import Kind, Reason
 from app.webex import resources
 from app.webex.client import WebexClient
 
-_LOOKS_AT_ONE_SITE = 2
 _PARTS = (Kind.VTT, Kind.TXT, Kind.SNIPPETS)
 
 
@@ -35,9 +34,10 @@ def ingest_transcripts(work: Work) -> Outcome:
 def _find(
     work: Work, client: WebexClient, meeting_id: str, *, site_url: str | None, **asked: Any
 ) -> list[Transcript]:
-    """At the meeting's site; at all of them where only a hint says which one that is."""
+    """At the meeting's site; where only a hint says which one that is, at last at all of them."""
     found = resources.transcripts(client, meeting_id, site_url=site_url, **asked)
-    if found or work.meeting.details_known or work.ingest.looks < _LOOKS_AT_ONE_SITE:
+    is_last_look = work.bench.clock() >= work.ingest.patience_until
+    if found or work.meeting.details_known or not is_last_look:
         return found
     for other in resources.readable_sites(client):
         found = found or resources.transcripts(client, meeting_id, site_url=other, **asked)

@@ -53,3 +53,17 @@ def test_a_transcript_of_which_only_the_id_is_told_is_looked_for_at_every_site(
     stage.live_until_complete(held["meeting_id"])
 
     assert differences(stage, held["meeting_id"]) == []
+
+
+def test_before_a_transcript_is_given_up_every_site_is_asked(sqlite_stage: Stage) -> None:
+    stage = sqlite_stage
+    stage.control.change_settings(site_urls=SITES)
+    stage.control.add_fault(path_regex="^/v1/meetings/", status=403, times=None)
+    held = stage.hold_meeting(site_url=SITES[1], webhooks=False, timeline="instant", recordings=0)
+
+    wrong = {"id": held["meeting_id"], "siteUrl": SITES[0], "state": "ended"}
+    stage.control.send_event(resource="meetings", event="ended", data=wrong)
+    stage.live_until_complete(held["meeting_id"])
+
+    states = stage.states(held["meeting_id"])
+    assert states[f"meetingTranscripts/{held['transcript_ids'][0]}"] == ("done", None)
