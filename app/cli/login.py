@@ -115,7 +115,8 @@ def _listen(consent: Consent, open_browser: Callable[[], object]) -> str:
         return Response(_STARTED if isinstance(told[0], str) else f"{told[0]}\n")
 
     host = "127.0.0.1" if place.hostname == "localhost" else place.hostname
-    server = make_server(host, place.port or 80, answer)
+    # Browsers connect ahead of asking; one silent connection must not hold up the answer.
+    server = make_server(host, place.port or 80, answer, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -150,8 +150,11 @@ def _open_new(work: Work, found: Sequence[str]) -> None:
 def _note_deletions(work: Work, listed: set[str]) -> None:
     """Note which stored items Webex no longer lists, and which it lists again.
 
-    What was stored a moment ago may be missing because the list lags.
+    What was stored a moment ago may be missing because the list lags, and an empty list may be a
+    mistake of the moment: it says nothing. A single deletion is told by an event as well.
     """
+    if not listed:
+        return
     now = work.bench.clock()
     mine = (
         col(Ingest.meeting_row_id) == work.meeting_row_id,

@@ -65,7 +65,8 @@ def examine(found: Sequence[Webhook], place: Place, owner: Owner | None = None) 
     A webhook with a name of ours that leads elsewhere counts as ours at a wrong address only where
     the right one is missing: it may belong to another installation.
     """
-    ours = [each for each in found if each.target_url == place.target_url]
+    # One with a filter tells of some meetings only, and is somebody's for a reason of their own.
+    ours = [each for each in found if each.target_url == place.target_url and not each.filter]
     owner = owner or owner_of(found, place)
     moved = [each for each in found if each not in ours and each.name.startswith(NAME_PREFIX)]
     findings: list[Finding] = []
@@ -169,7 +170,7 @@ def reactivate(bench: Workbench, place: Place) -> int:
 
 
 def _is_wanted(webhook: Webhook, place: Place) -> bool:
-    is_ours = webhook.target_url == place.target_url
+    is_ours = webhook.target_url == place.target_url and not webhook.filter
     return is_ours and (webhook.resource, webhook.event) in WANTED
 
 

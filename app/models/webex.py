@@ -248,6 +248,7 @@ class Webhook(WebexModel):
     event: Words = ""
     status: Text = None
     owned_by: Text = None
+    filter: Text = None
     created: Time = None
     secret: Text = Field(default=None, exclude=True, repr=False)
 

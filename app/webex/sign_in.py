@@ -152,6 +152,8 @@ def _ask(api_url: str, app: App, clock: Clock, **form: str) -> TokenPair:
     except WebexError as error:
         if error.status in (400, 401, 403):
             raise TokenRefused(_refusal(error, form["grant_type"]), status=error.status) from None
+        # What Webex says here may repeat what it was asked with.
+        error.args = (f"Webex answered {error.status} instead of giving a token",)
         raise
     answer = TokenAnswer.read(read_json(response))
     return TokenPair(

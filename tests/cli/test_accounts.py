@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -167,3 +168,14 @@ def test_the_doctor_says_how_to_mend_what_is_wrong(home: House) -> None:
     assert "webex-ingest login" in found["account"]["mend"]
     assert "webex-ingest serve" in found["workers"]["mend"]
     assert all(each["mend"] for each in told if each["verdict"] != "OK")
+
+
+def test_a_connection_that_says_nothing_does_not_hold_up_a_sign_in(home: House) -> None:
+    port = free_port()
+    callback = f"http://localhost:{port}/callback"
+    argv = [*CLI, "login", "sales", "--no-browser", "--redirect-uri", callback]
+    with spawn(argv, home.environment, cwd=home.folder) as login:
+        said = login.wait_for("Waiting for the answer")
+        with socket.create_connection(("127.0.0.1", port), timeout=10):
+            assert requests.get(address_in(said), timeout=10).status_code == 200
+            assert login.process.wait(20) == 0, login.output()

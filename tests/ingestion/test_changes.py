@@ -115,3 +115,15 @@ def test_a_recording_that_is_updated_is_fetched_again_only_if_it_is_another_file
     assert again == transfers
     paths = [file["path"] for file in manifest_of(stage, meeting_id)["files"]]
     assert {f"recordings/{recording_id}.mp4", f"recordings/{recording_id}.v2.mp4"} <= {*paths}
+
+
+def test_an_empty_list_by_mistake_notes_nothing(stage: Stage) -> None:
+    meeting_id, recording_ids, _ = stored(stage, recordings=2)
+    stage.live(hours=2)
+    stage.control.add_fault(path_regex=r"^/v1/recordings$", status=200, body={"items": []})
+    data = {"id": recording_ids[0], "meetingId": meeting_id}
+    stage.control.send_event(resource="recordings", event="created", data=data)
+    stage.live(hours=3)
+
+    for recording_id in recording_ids:
+        assert resource_of(stage, meeting_id, recording_id) == {"state": "done"}

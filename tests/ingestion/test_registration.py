@@ -202,3 +202,14 @@ def test_a_secret_is_replaced_without_losing_a_delivery(make_stage: MakeStage) -
     assert {each["outcome"] for each in stage.control.deliveries()} == {"delivered"}
     for meeting_id in before + after:
         stage.live_until_complete(meeting_id)
+
+
+def test_a_webhook_with_a_filter_is_not_the_one_that_is_wanted(client: WebexClient) -> None:
+    body = {"name": "one series", "targetUrl": HERE.target_url, "filter": "id=abc"}
+    client.send("POST", "/webhooks", {**body, "resource": "meetings", "event": "ended"})
+
+    registered(client)
+
+    ended = [w for w in webhooks(client) if (w.resource, w.event) == ("meetings", "ended")]
+    assert sorted(each.filter or "" for each in ended) == ["", "id=abc"]
+    assert problems(client) == {Problem.FOREIGN: ["meetings.ended"]}

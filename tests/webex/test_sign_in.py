@@ -176,3 +176,12 @@ def test_a_netrc_on_the_machine_adds_nothing(
         renewed(host.url)
 
     assert "authorization" not in host.requests[0].headers
+
+
+def test_what_webex_says_of_a_failure_is_not_repeated() -> None:
+    body = b'{"message": "cannot redeem ' + REFRESH.encode() + b'"}'
+    with Host(Answer(500, body=body)) as host, pytest.raises(WebexUnavailable) as raised:
+        renewed(host.url)
+
+    assert REFRESH not in str(raised.value)
+    assert "500" in str(raised.value)
