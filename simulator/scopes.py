@@ -34,6 +34,7 @@ _TRANSCRIPTS = Scopes(
     _COMPLIANCE,
 )
 _SNIPPETS = Scopes("meeting:transcripts_read", None, _COMPLIANCE)
+_ALL_SUMMARIES = Scopes(compliance=_COMPLIANCE)
 _EDITS = Scopes("meeting:transcripts_write", None, "spark-compliance:meetings_write")
 
 FAMILIES: dict[str, Scopes] = {
@@ -41,7 +42,7 @@ FAMILIES: dict[str, Scopes] = {
     "/meetingParticipants": _PARTICIPANTS,
     "/recordings": _RECORDINGS,
     "/meetingTranscripts": _TRANSCRIPTS,
-    "/meetingSummaries": Scopes("meeting:summaries_read", None, _COMPLIANCE),
+    "/meetingSummaries": Scopes("meeting:summaries_read"),
     "/meetingClosedCaptions": Scopes(compliance=_COMPLIANCE),
     "/meetingReports": Scopes(
         "meeting:participants_read meeting:schedules_read", "meeting:admin_config_read"
@@ -63,6 +64,8 @@ WEBHOOKS: dict[str, Scopes] = {
 
 def scopes_of(method: str, path: str) -> Scopes | None:
     """Return what a call takes, by its path below /v1; None where that alone does not say it."""
+    if path == "/admin/meetingSummaries":
+        return _ALL_SUMMARIES
     path = path.removeprefix("/admin")
     if path.startswith("/meetingTranscripts/") and "/snippets" in path:
         return _SNIPPETS if method == "GET" else _EDITS

@@ -13,7 +13,7 @@ from app.ingestion.retry import no_permission
 from app.ingestion.storing import store_bytes, store_json
 from app.ingestion.workbench import Work
 from app.models.outcomes import Absent, Done, Outcome, Wait
-from app.models.words import Kind, Reason, Resource
+from app.models.words import Kind, Reason, Resource, Role
 from app.webex import extras as api
 from app.webex.extras import Items
 
@@ -90,6 +90,11 @@ def _of(find: Callable[..., Items]) -> Callable[[Work], Items]:
     return lambda work: find(work.webex, work.meeting.meeting_id)
 
 
+def _summaries(work: Work) -> Items:
+    is_officer = work.role == Role.COMPLIANCE
+    return api.summaries(work.webex, work.meeting.meeting_id, as_officer=is_officer)
+
+
 def _invitees(work: Work) -> Items:
     return api.invitees(work.webex, work.meeting.meeting_id, host_email=work.host_email)
 
@@ -109,7 +114,7 @@ def _attendees(work: Work) -> Items:
 
 EXTRAS: dict[Resource, Extra] = {
     Resource.INVITEES: Extra([(Kind.INVITEES, "invitees.json", _invitees)]),
-    Resource.SUMMARIES: Extra([(Kind.SUMMARY, "summary.json", _of(api.summaries))]),
+    Resource.SUMMARIES: Extra([(Kind.SUMMARY, "summary.json", _summaries)]),
     Resource.CHATS: Extra(
         [(Kind.CHATS, "chats.json", _of(api.chats))], lambda listed: listed.has_chat
     ),

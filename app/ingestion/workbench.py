@@ -19,7 +19,7 @@ from app.ingestion.accounts import Accounts
 from app.models.policy import Policy
 from app.models.tables import Ingest, Meeting
 from app.models.times import Clock
-from app.models.words import Queue, Resource
+from app.models.words import Queue, Resource, Role
 
 _LONGEST_QUESTION_SECONDS = 15
 
@@ -126,6 +126,11 @@ class Work:
     def host_email(self) -> str | None:
         """The host that Webex wants to be told; None where the account asks about its own."""
         return self.bench.accounts.host_to_name(self.ingest.account, self.meeting.host_email)
+
+    @property
+    def role(self) -> Role:
+        """As what the account asks."""
+        return self.bench.accounts.view(self.ingest.account).role
 
     @property
     def meeting_row_id(self) -> int:

@@ -15,7 +15,10 @@ _SCOPES: dict[str, str] = {
         "or as administrator meeting:admin_transcripts_read"
     ),
     Resource.INVITEES: "meeting:schedules_read, or as administrator meeting:admin_schedule_read",
-    Resource.SUMMARIES: "meeting:summaries_read of the host; administrators cannot read it",
+    Resource.SUMMARIES: (
+        "meeting:summaries_read of the host, or spark-compliance:meetings_read of a compliance "
+        "officer; administrators cannot read it"
+    ),
     Resource.CHATS: "meeting:schedules_read, or as administrator meeting:admin_schedule_read",
     Resource.POLLS: "meeting:schedules_read, or as administrator meeting:admin_schedule_read",
     Resource.QUESTIONS: "meeting:schedules_read, or as administrator meeting:admin_schedule_read",

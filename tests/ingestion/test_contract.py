@@ -75,6 +75,7 @@ PARAMETERS: dict[str, set[str]] = {
     "GET /meetingTranscripts/{transcriptId}/snippets": {"max"},
     "GET /meetingInvitees": {"meetingId", "hostEmail", "max"},
     "GET /meetingSummaries": {"meetingId"},
+    "GET /admin/meetingSummaries": {"meetingId"},
     "GET /meetings/postMeetingChats": {"meetingId", "max", "offset"},
     "GET /meetings/polls": {"meetingId"},
     "GET /meetings/pollResults": {"meetingId", "max"},

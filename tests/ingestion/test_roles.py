@@ -53,6 +53,22 @@ def test_an_administrator_ingests_what_others_held(make_stage: MakeStage, role: 
     assert "/recordings" not in asked
 
 
+def test_a_compliance_officer_ingests_the_summaries_of_what_others_held(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage("compliance", extra_resources=("meetingSummaries",))
+    order = {"webhooks": False, "extras": {"summary": True}, **HOST}
+    meeting_id = stage.hold_meeting(**order)["meeting_id"]
+    stage.advance(3600)
+    request_meetings(stage.bench, [meeting_id])
+    stage.live_until_complete(meeting_id)
+    stage.live(hours=1)
+
+    assert stage.states(meeting_id)["meetingSummaries"] == ("done", None)
+    asked = {each["path"] for each in stage.asked("/meetingSummaries")}
+    assert asked == {"/v1/admin/meetingSummaries"}
+
+
 def test_a_webhook_of_the_organization_is_explained_with_its_host(make_stage: MakeStage) -> None:
     stage = make_stage("admin")
     order = {"webhooks": False, "recordings": [{"id": RECORDING}], **HOST}

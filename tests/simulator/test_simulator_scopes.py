@@ -22,7 +22,8 @@ FAMILIES = [
     ("/meetings/postMeetingChats", "schedules_read", "admin_schedule_read", None),
     ("/meetingParticipants", "participants_read", "admin_participants_read", COMPLIANCE),
     ("/recordings", "recordings_read", "admin_recordings_read", COMPLIANCE),
-    ("/meetingSummaries", "summaries_read", None, COMPLIANCE),
+    ("/meetingSummaries", "summaries_read", None, None),
+    ("/admin/meetingSummaries", None, None, COMPLIANCE),
     ("/meetingClosedCaptions", None, None, COMPLIANCE),
     ("/meetingPreferences/sites", "preferences_read", "admin_preferences_read", None),
 ]
@@ -30,7 +31,7 @@ OPENED = [
     (path, role, scope if ":" in scope else f"meeting:{scope}")
     for path, *scopes in FAMILIES
     for role, scope in zip(("user", "admin", "compliance"), scopes, strict=True)
-    if scope is not None and (path, role) != ("/meetingSummaries", "admin")
+    if scope is not None
 ]
 
 
