@@ -137,6 +137,14 @@ def time_window(
     return start, end
 
 
+def month_window(now: datetime) -> tuple[datetime, datetime]:
+    """Read `from` and `to` of a list that takes thirty days at most."""
+    start, end = time_window(now)
+    if end - start > timedelta(days=30):
+        raise ApiError(400, "The interval between 'from' and 'to' must be within 30 days.")
+    return start, end
+
+
 def is_within(moment: datetime, window: tuple[datetime, datetime]) -> bool:
     """Compare with the second precision in which times are shown."""
     return window[0] <= moment.replace(microsecond=0) < window[1]

@@ -1,6 +1,7 @@
 """/v1: summaries, chats, polls, questions, closed captions, invitees and the attendee report."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from flask import Response, request
 
@@ -14,14 +15,15 @@ from simulator.answers import (
     is_within,
     json_answer,
     list_answer,
+    month_window,
     not_found,
-    time_window,
     visible_host,
 )
 from simulator.extras import Nested, Shape
 from simulator.model import Meeting
 from simulator.world import World
 
+_REPORTS_KEPT = timedelta(days=90)
 _SHOWN_AT_ONCE = 2
 """So many of a nested list stand in the item itself; the others are behind its link."""
 
@@ -102,7 +104,9 @@ def list_attendees(world: World) -> Response:
     if not request.args.get("siteUrl"):
         raise ApiError(400, "siteUrl is required.")
     meeting = _meeting(world)
-    window = time_window(world.now(), days_before=30)
+    window = month_window(world.now())
+    if window[0] < world.now() - _REPORTS_KEPT:
+        raise ApiError(400, "'from' cannot be earlier than 90 days ago.")
     found = extras.attendees(meeting) if is_within(meeting.start, window) else []
     return list_answer(found, world.settings)
 

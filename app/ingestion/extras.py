@@ -109,6 +109,7 @@ def _attendees(work: Work) -> Items:
         site_url=meeting.site_url,
         start=meeting.start_at,
         end=meeting.end_at,
+        now=work.bench.clock(),
     )
 
 

@@ -85,10 +85,17 @@ def closed_captions(client: WebexClient, meeting_id: str) -> Items:
 
 
 def attendees(
-    client: WebexClient, meeting_id: str, *, site_url: str, start: datetime, end: datetime
+    client: WebexClient,
+    meeting_id: str,
+    *,
+    site_url: str,
+    start: datetime,
+    end: datetime,
+    now: datetime,
 ) -> Items:
-    """The report about who attended; Webex keeps it for ninety days."""
-    window = {"from": format_time(start - _AROUND), "to": format_time(end + _AROUND)}
+    """The report about who attended; Webex keeps it for ninety days, and looks no further back."""
+    since = max(start - _AROUND, now - _LONGEST_AGO)
+    window = {"from": format_time(since), "to": format_time(end + _AROUND)}
     return _items(client, "/meetingReports/attendees", meeting_id, siteUrl=site_url, **window)
 
 

@@ -287,3 +287,23 @@ def test_people_me_and_sites_tell_who_is_calling(api: Api) -> None:
     assert api.json("/people/me")["emails"] == ["host@example.com"]
     sites = api.json("/meetingPreferences/sites")["sites"]
     assert sites == [{"siteUrl": "example.webex.com", "default": True}]
+
+
+@pytest.mark.parametrize("path", ["/admin/recordings", "/meetingReports/attendees"])
+@pytest.mark.parametrize(("to", "status"), [("2021-05-30", 200), ("2021-05-31", 400)])
+def test_some_lists_take_thirty_days_at_most(webex: Webex, path: str, to: str, status: int) -> None:
+    webex.simulator.control.call("POST", "/clock", {"now": "2021-05-22T20:26:54Z"})
+    which = {"meetingId": webex.meeting()["meeting_id"], "siteUrl": "example.webex.com"}
+    window = {"from_": "2021-04-30T09:00:00Z", "to": f"{to}T09:00:00Z"}
+
+    with Api(webex.simulator.api_url, ADMIN_TOKEN) as admin:
+        assert admin.get(path, **which, **window).status_code == status
+
+
+def test_reports_about_attendees_are_kept_for_ninety_days(webex: Webex) -> None:
+    which = {"meetingId": webex.meeting()["meeting_id"], "siteUrl": "example.webex.com"}
+    window = {"from_": "2020-01-01T00:00:00Z", "to": "2020-01-02T00:00:00Z"}
+
+    refused = webex.api.get("/meetingReports/attendees", **which, **window)
+
+    assert (refused.status_code, "90 days" in refused.json()["message"]) == (400, True)

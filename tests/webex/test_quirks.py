@@ -1,6 +1,7 @@
 """Oddities of Webex's answers, each of which the client meets without losing anything."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -158,7 +159,7 @@ LISTS: list[Callable[[WebexClient], Any]] = [
     lambda client: resources.instances(client, SERIES, since=NOW, now=NOW),
     lambda client: resources.recordings(client, INSTANCE, since=NOW, now=NOW),
     lambda client: resources.transcripts(client, INSTANCE, since=NOW, now=NOW),
-    lambda client: extras.attendees(client, INSTANCE, site_url="s", start=NOW, end=NOW),
+    lambda client: extras.attendees(client, INSTANCE, site_url="s", start=NOW, end=NOW, now=NOW),
 ]
 
 
@@ -171,6 +172,31 @@ def test_from_and_to_have_whole_seconds_wherever_they_are_sent(
 
         told = parse_qs(urlsplit(host.requests[0].path).query)
     assert all(len(told[name][0]) == len("2026-03-02T09:00:00Z") for name in ("from", "to"))
+
+
+def test_a_report_is_found_as_long_as_webex_has_it_and_no_earlier_one_is_asked_for(
+    simulator: Simulator, client: WebexClient
+) -> None:
+    start = NOW - timedelta(days=89, hours=20)
+    times = {"start": start, "end": start + timedelta(minutes=5)}
+    told = {name: time.isoformat() for name, time in times.items()}
+    held = simulator.control.hold_meeting(**told, participant_count=5, timeline="instant")
+
+    found = extras.attendees(
+        client, held["meeting_id"], site_url="example.webex.com", **times, now=NOW
+    )
+
+    assert len(found) == 5
+
+
+def test_deleted_summaries_are_left_out_where_officers_are_told_of_them(
+    make_client: MakeClient,
+) -> None:
+    body = b'{"items": [{"id": "a", "status": "deleted"}, {"id": "b", "status": "available"}]}'
+    with Host(Answer(body=body)) as host:
+        found = extras.summaries(make_client(host.url), INSTANCE, as_officer=True)
+
+    assert [each["id"] for each in found] == ["b"]
 
 
 def test_a_list_that_knows_no_max_is_never_told_one(make_client: MakeClient) -> None:
