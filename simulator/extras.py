@@ -91,7 +91,7 @@ def questions(meeting: Meeting) -> list[tuple[Shape, Nested]]:
         asker = meeting.participants[number % len(meeting.participants)]
         question_id = f"{meeting.id}_question_{number}"
         answers = [
-            {"displayName": each.name, "email": each.email, "answer": "Yes.", "answered": True}
+            {"displayName": each.name, "email": each.email, "answer": ["Yes."], "answered": True}
             for each in meeting.participants
         ]
         shape = {
