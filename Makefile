@@ -8,7 +8,7 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench bench-transfer bench-faults bench-intake bench-burst chaos soak serve lock clean
+.PHONY: help demo test check format bench bench-transfer bench-faults bench-intake bench-burst chaos soak storm serve lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ bench-burst: $(DEV_STAMP) ## how fast 100,000 events are worked through; BENCH_E
 
 chaos: $(DEV_STAMP) ## strike a running installation at random; CHAOS_SECONDS, DATABASE, SEED change it
 	@$(BIN)/python -m chaos --seconds $(or $(CHAOS_SECONDS),120) --database $(or $(DATABASE),sqlite) $(if $(SEED),--seed $(SEED))
+
+storm: $(DEV_STAMP) ## twenty meetings while Webex refuses each third request; takes minutes
+	@STORM_MEETINGS=20 $(BIN)/python -m pytest -q tests/e2e/test_storm.py
 
 soak: $(DEV_STAMP) ## half an hour at a steady rate, and nothing grows; SOAK_SECONDS, DATABASE
 	@$(BIN)/python -m chaos.soak --seconds $(or $(SOAK_SECONDS),1800) --database $(or $(DATABASE),sqlite) $(if $(MEETING_EVERY),--meeting-every $(MEETING_EVERY))

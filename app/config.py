@@ -63,7 +63,7 @@ class NameFileSource(PydanticBaseSettingsSource):
         field_name: str,
     ) -> tuple[Any, str, bool]:
         """Give the content of the file, without the line break at its end."""
-        path = self._paths().get(f"{field_name.upper()}_FILE")
+        path = _told_paths().get(f"{field_name.upper()}_FILE")
         if not path:
             return None, field_name, False
         try:
@@ -82,8 +82,9 @@ class NameFileSource(PydanticBaseSettingsSource):
         }
         return {name: value for name, value in found.items() if value is not None}
 
-    def _paths(self) -> dict[str, str | None]:
-        return {**dotenv_values(".env"), **os.environ}
+
+def _told_paths() -> dict[str, str | None]:
+    return {**dotenv_values(".env"), **os.environ}
 
 
 class Settings(BaseSettings):
@@ -246,7 +247,7 @@ def load_settings(**given: Any) -> Settings:
 
 def _told_by(name: str) -> str:
     """What an operator has to look at: the variable, or the file that another one names."""
-    place = None if os.environ.get(name) else os.environ.get(f"{name}_FILE")
+    place = None if os.environ.get(name) else _told_paths().get(f"{name}_FILE")
     return f"{name}_FILE ({place})" if place else name
 
 

@@ -189,7 +189,7 @@ def _webhooks_of(runtime: Runtime, account: str, place: Place) -> Check:
 
 def _policy(runtime: Runtime) -> Iterator[Check]:
     with runtime.bench.database.reading() as session:
-        refused = flips(session, which=[Flip.REFUSED])
+        refused = flips(session, [Flip.REFUSED])
     if refused:
         yield Check(
             name="policy",

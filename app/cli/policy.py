@@ -12,7 +12,7 @@ from app.cli.days import DAY, check_span, end_of, start_of
 from app.cli.output import json_option, print_json, print_table
 from app.cli.tools import command_runtime
 from app.db.auto_record import flips
-from app.errors import NotFound
+from app.errors import NotFound, WebexError
 from app.ingestion import auto_record
 from app.ingestion import policy as use_case
 from app.ingestion.policy import Forecast
@@ -72,10 +72,16 @@ def check(
 ) -> None:
     """Show what the policy makes of all meetings of some days; changes nothing anywhere."""
     runtime = command_runtime()
-    found = _forecasts(runtime, _span(since, until, hosts))
+    found, are_all = _forecasts(runtime, _span(since, until, hosts))
     if as_json:
         print_json([_forecast_json(each) for each in found])
-        return
+    else:
+        _print_forecasts(runtime, found)
+    if not are_all:
+        raise SystemExit(1)
+
+
+def _print_forecasts(runtime: Runtime, found: Sequence[Forecast]) -> None:
     if not (runtime.settings.policy.switches_on or runtime.settings.policy.excludes):
         click.echo("No policy is set (POLICY_FILE): nothing is switched on, all is ingested.")
     if found:
@@ -103,15 +109,18 @@ def apply(
     runtime = command_runtime()
     if not runtime.settings.policy.switches_on:
         raise click.UsageError("no rule of the policy says `record = true` (POLICY, POLICY_FILE)")
+    are_all = True
     if meeting_ids:
         applied = use_case.apply_to(runtime.bench, meeting_ids)
     else:
-        found = _forecasts(runtime, _span(since, until, hosts))
+        found, are_all = _forecasts(runtime, _span(since, until, hosts))
         applied = use_case.apply(runtime.bench, found)
     if as_json:
         print_json({"meetings": applied})
     else:
         click.echo(f"{len(applied)} planned meeting(s) will be looked at.")
+    if not are_all:
+        raise SystemExit(1)
 
 
 @policy.command("list")
@@ -120,7 +129,7 @@ def list_flips(as_json: bool) -> None:
     """List the planned meetings that the policy has looked at and wanted."""
     runtime = command_runtime()
     with runtime.bench.database.reading() as session:
-        rows = flips(session, which=[each for each in Flip if each is not Flip.NOT_WANTED])
+        rows = flips(session, [each for each in Flip if each is not Flip.NOT_WANTED])
     if as_json:
         print_json([_flip_json(each) for each in rows])
     elif not rows:
@@ -157,19 +166,22 @@ def _span(since: datetime | None, until: datetime | None, hosts: tuple[str, ...]
     return _Span(first, end_of(until) or max(now, first) + _WEEK, hosts)
 
 
-def _forecasts(runtime: Runtime, span: _Span) -> list[Forecast]:
+def _forecasts(runtime: Runtime, span: _Span) -> tuple[list[Forecast], bool]:
+    """What the policy makes of these days, and whether every account could be asked."""
     if not runtime.bench.accounts.names():
         raise NotFound("there is no account: `webex-ingest login NAME` adds one")
+    unasked: list[str] = []
+
+    def tell(name: str, error: WebexError) -> None:
+        unasked.append(name)
+        text = f"webex-ingest: account {account_text(name)} could not be asked: {error}"
+        click.echo(text, err=True)
+
     found = use_case.forecast(
-        runtime.bench,
-        since=span.since,
-        until=span.until,
-        hosts=span.hosts,
-        unasked=lambda name, error: click.echo(
-            f"webex-ingest: account {account_text(name)} could not be asked: {error}", err=True
-        ),
+        runtime.bench, since=span.since, until=span.until, hosts=span.hosts, unasked=tell
     )
-    return sorted(found, key=lambda each: (each.meeting.start or span.since, each.meeting.id))
+    in_order = sorted(found, key=lambda each: (each.meeting.start or span.since, each.meeting.id))
+    return in_order, not unasked
 
 
 def _summary(found: Sequence[Forecast]) -> str:

@@ -70,10 +70,10 @@ def claim_flip(session: Session, *, now: datetime, hold_seconds: float) -> AutoR
 
 
 def begin_flip(session: Session, held: AutoRecord, *, now: datetime) -> bool:
-    """Note that Webex is about to be told; false if the row is not ours any more."""
+    """Note that Webex is about to be told; false if the row is not ours any more, or undone."""
     result = session.execute(
         update(AutoRecord)
-        .where(_is_held(held))
+        .where(_is_held(held), col(AutoRecord.flip) != Flip.UNDONE)
         .values(flip=Flip.SWITCHING, switched_at=now, updated_at=now)
     )
     return bool(result.rowcount)  # type: ignore[attr-defined]
@@ -114,13 +114,15 @@ def undo_flip(
     ).one_or_none()
 
 
-def end_undoing(session: Session, held: AutoRecord, why: str | None, *, now: datetime) -> None:
-    """Note what came of telling Webex: it is undone, or ``why`` it could not be."""
+def end_undoing(
+    session: Session, held: AutoRecord, why: str | None, *, due_at: datetime | None, now: datetime
+) -> None:
+    """Note what came of telling Webex: it is undone, or ``why`` not, and when to tell it again."""
     session.execute(
         update(AutoRecord)
         .where(_is_held(held), col(AutoRecord.flip) == Flip.UNDONE)
         .values(
-            next_attempt_at=None, undone_at=now if why is None else None, why=why, updated_at=now
+            next_attempt_at=due_at, undone_at=now if why is None else None, why=why, updated_at=now
         )
     )
 
@@ -138,16 +140,13 @@ def to_be_undone(session: Session) -> Sequence[str]:
     return session.scalars(select(col(AutoRecord.meeting_id)).where(ours | half_undone)).all()
 
 
-def flips(
-    session: Session, *, which: Collection[Flip] = (), meeting_ids: Collection[str] = ()
-) -> Sequence[AutoRecord]:
-    """The rows that stand so, or of these meetings, latest first; all of them unless said."""
-    query = select(AutoRecord).order_by(col(AutoRecord.updated_at).desc(), col(AutoRecord.id))
-    if which:
-        query = query.where(col(AutoRecord.flip).in_(which))
-    if meeting_ids:
-        query = query.where(col(AutoRecord.meeting_id).in_(meeting_ids))
-    return session.scalars(query).all()
+def flips(session: Session, which: Collection[Flip]) -> Sequence[AutoRecord]:
+    """The rows that stand so, latest first."""
+    return session.scalars(
+        select(AutoRecord)
+        .where(col(AutoRecord.flip).in_(which))
+        .order_by(col(AutoRecord.updated_at).desc(), col(AutoRecord.id))
+    ).all()
 
 
 def _is_held(held: AutoRecord) -> Any:

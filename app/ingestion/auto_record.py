@@ -44,6 +44,7 @@ _HOLD_SECONDS = 120
 _MOST_LOOKS = 10
 _NOT_AGAIN_WITHIN = timedelta(hours=1)
 _OURS = (Flip.SWITCHING, Flip.SWITCHED_ON)
+_OFF_AGAIN = "it was off again within an hour; the next change after that switches it on"
 _READ = "meeting:schedules_read, or as administrator meeting:admin_schedule_read"
 _WRITE = "meeting:schedules_write, or as administrator meeting:admin_schedule_write"
 _OVER = {
@@ -112,6 +113,7 @@ def judge_due(bench: Workbench) -> int:
         except DatabaseUnavailable:
             raise
         except Exception as error:
+            # As with an ingest: a fault of ours ends visibly in its row and holds up no other.
             log.exception("policy.fault", planned_id=held.meeting_id)
             why = f"an error in webex-ingest itself: {type(error).__name__}"
             _end(bench, held, _unless_ours(held, Flip.REFUSED), {"why": why})
@@ -157,7 +159,8 @@ def _look_at(bench: Workbench, held: AutoRecord) -> None:
         _end(bench, held, flip, told)
     elif _was_told_of_late(held, bench.clock()):
         # Webex answers our own change by another event: it must not come round again and again.
-        _end(bench, held, Flip(held.flip), told | {"why": held.why})
+        is_off = held.flip in _OURS and planned.enabled_auto_record_meeting is False
+        _end(bench, held, Flip(held.flip), told | {"why": _OFF_AGAIN if is_off else held.why})
     else:
         _switch_on(bench, held, account, told)
 
@@ -178,7 +181,8 @@ def _switch_on(
     with bench.database.reading() as session:
         undone = is_undone(session, held)
     if undone:
-        _tell_webex(bench, held, account, on=False)
+        # What was told to be off before this has been on since.
+        _undone(bench, held.meeting_id)
     elif said is False:
         why = "Webex took the change and still does not record it: does its site allow recording?"
         _end(bench, held, Flip.REFUSED, {**told, "why": why})
@@ -246,16 +250,25 @@ def _undone(bench: Workbench, meeting_id: str) -> str | None:
 
 
 def _finish_undoing(bench: Workbench, held: AutoRecord) -> str | None:
-    """Tell Webex of an undoing; why that did not do, None if it did."""
-    why: str | None = None
+    """Tell Webex of an undoing; why that did not do, None if it did.
+
+    What may pass is tried again by the workers.
+    """
+    why, due_at = None, None
     try:
         if _tell_webex(bench, held, held.account, on=False):
             why = "Webex took the change and still records it"
     except NotFound:
+        # Nobody will record what is not there any more.
         why = None
     except WebexError as error:
         why = str(error)
+        if error.retryable:
+            due_at = bench.clock() + timedelta(seconds=_HOLD_SECONDS)
     with bench.database.transaction() as session:
-        end_undoing(session, held, why, now=bench.clock())
-    log.info("policy.undone", planned_id=held.meeting_id, why=why)
+        end_undoing(session, held, why, due_at=due_at, now=bench.clock())
+    if why is None:
+        log.info("policy.undone", planned_id=held.meeting_id)
+    else:
+        log.warning("policy.not_undone", planned_id=held.meeting_id, why=why)
     return why

@@ -41,7 +41,7 @@ def ingest_meeting(work: Work) -> Outcome:
             return _look_again(work)
         # Webex lags behind its own event, or has a word for it that nobody knows.
         now = work.bench.clock()
-        return decide(NothingYet(Reason.MEETING_IN_PROGRESS), work.ingest, work.bench.pace, now)
+        return decide(NothingYet(), work.ingest, work.bench.pace, now)
     if outcome := left_out(work):
         return outcome
     store_json(work, Kind.MEETING, "meeting.json", details.raw)

@@ -1,6 +1,6 @@
 """What the policy makes of meetings: which are left out, and what it would do in some days."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -72,13 +72,15 @@ def forecast(
     where there is no other one.
     """
     seen: set[str] = set()
+    with bench.database.reading() as session:
+        undone = {each.meeting_id for each in flips(session, [Flip.UNDONE])}
     for name in bench.accounts.names():
         client = bench.accounts.client(name)
         try:
             for each in _listed(bench, name, client, since, until, hosts):
                 if each.id not in seen:
                     seen.add(each.id)
-                    yield _forecast(bench, name, each)
+                    yield _forecast(bench, name, each, undone)
         except WebexError as error:
             if unasked is None or len(bench.accounts.names()) == 1:
                 raise
@@ -106,14 +108,14 @@ def apply_to(bench: Workbench, meeting_ids: Sequence[str]) -> list[str]:
     return sorted(wanted)
 
 
-def _forecast(bench: Workbench, account: str, meeting: MeetingDetails) -> Forecast:
+def _forecast(
+    bench: Workbench, account: str, meeting: MeetingDetails, undone: Collection[str]
+) -> Forecast:
     ingest = bench.policy.decide(Matter.INGEST, subject_of(meeting))
     if meeting.meeting_type == "meeting":
         return Forecast(account, meeting, ingest)
     judgement = judge(bench.policy, meeting)
-    with bench.database.reading() as session:
-        known = flips(session, meeting_ids=[meeting.id])
-    if known and known[0].flip == Flip.UNDONE and judgement.flip is Flip.SWITCHING:
+    if meeting.id in undone and judgement.flip is Flip.SWITCHING:
         return Forecast(account, meeting, ingest, Flip.UNDONE, judgement.rule, "it was undone")
     return Forecast(account, meeting, ingest, judgement.flip, judgement.rule, judgement.why)
 

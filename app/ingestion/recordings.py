@@ -92,8 +92,8 @@ def _source(recording: Recording, kind: Kind) -> str:
 class _FreshLinks:
     """The links of one recording: those that came with it serve once, then new ones are made.
 
-    Each request for the details makes new links. Needing no second one saves two requests in three
-    of what a recording costs, and lets it through where every third is refused.
+    Each request for the details makes new links. Needing no second request leaves the budget to
+    others, and lets a recording through while many are refused.
     """
 
     def __init__(self, work: Work, recording: Recording) -> None:

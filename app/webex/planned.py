@@ -32,7 +32,7 @@ def planned(
 ) -> list[MeetingDetails]:
     """The meeting series that take place in a span of time, and occurrences unlike their series.
 
-    Raises PartialList after the last one when Webex could not read some of them itself.
+    Raises PartialList, which brings those that Webex could read, where it could not read all.
     """
     kinds: tuple[dict[str, Any], ...] = (
         {"meetingType": "meetingSeries"},

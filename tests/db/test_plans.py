@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert, text
 
+from app.db.auto_record import claim_flip
 from app.db.claims import claim_due, is_work_due
 from app.db.engine import Database
 from app.db.inbox import new_events
 from app.db.meetings import stale_manifests
-from app.models.tables import Meeting, WebhookEvent
+from app.db.rechecks import claim_recheck
+from app.models.tables import AutoRecord, Meeting, WebhookEvent
 from app.models.words import Queue, State
 from tests.db.rows import LEASE_SECONDS, NOW, after, make_ingests, make_meeting
 
@@ -51,9 +53,20 @@ def find_stale(database: Database) -> None:
         stale_manifests(session, limit=50)
 
 
+def look_at_plans(database: Database) -> None:
+    with database.transaction() as session:
+        claim_flip(session, now=NOW, hold_seconds=60)
+
+
+def compare_a_transcript(database: Database) -> None:
+    with database.transaction() as session:
+        claim_recheck(session, now=NOW, since=after(-7 * 86400))
+
+
 def test_no_query_reads_a_whole_table(crowded: Database) -> None:
+    every = (claim, look, read_inbox, read_on_in_inbox, find_stale, look_at_plans)
     with listening(crowded) as statements:
-        for ask in (claim, look, read_inbox, read_on_in_inbox, find_stale):
+        for ask in (*every, compare_a_transcript):
             ask(crowded)
 
     assert len(statements) > 8
@@ -89,6 +102,7 @@ def crowded(database: Database) -> Database:
     with database.transaction() as session:
         session.execute(insert(WebhookEvent), inbox())
         session.execute(insert(Meeting), meetings())
+        session.execute(insert(AutoRecord), planned())
         session.execute(text("UPDATE meeting SET manifest_revision = revision"))
     with database.transaction() as session:
         session.execute(text("ANALYZE"))
@@ -124,6 +138,11 @@ def meetings() -> list[dict[str, Any]]:
         "first_seen_at": NOW,
     }
     return [{**plain, "meeting_id": f"old{number}_I_1"} for number in range(ROWS // 4)]
+
+
+def planned() -> list[dict[str, Any]]:
+    plain = {"flip": "not_wanted", "tries": 0, "next_attempt_at": None, "updated_at": NOW}
+    return [{**plain, "meeting_id": f"planned{number}"} for number in range(ROWS // 4)]
 
 
 @contextmanager

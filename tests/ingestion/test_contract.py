@@ -2,6 +2,7 @@
 
 import json
 import pkgutil
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from tests.servers import ValkeyServer
 from tests.simulator.description import answer_problems, description, request_problems, rule_of
 from tests.stage import SECRET, Stage, staged
 
+WHOLE_SECONDS = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 EXTRAS = {"summary": True, "chats": 2, "polls": 1, "questions": 1, "captions": True}
 POLICY = '[[rules]]\nhosts = "*"\nrecord = true'
 
@@ -197,7 +199,19 @@ def test_what_is_asked_is_written_down_and_what_is_written_down_is_asked(
     assert told == BODIES
 
 
+def test_sizes_and_times_have_the_form_that_webex_takes(exchanges: list[Exchange]) -> None:
+    sizes = {each.query["max"] for each in exchanges if "max" in each.query}
+    times = {
+        each.query[name] for each in exchanges for name in ("from", "to") if name in each.query
+    }
+
+    assert sizes == {"100"}
+    assert times
+    assert [each for each in times if not WHOLE_SECONDS.fullmatch(each)] == []
+
+
 def test_every_request_is_as_webex_describes_it(exchanges: list[Exchange]) -> None:
+    """Where the description is not at hand, the two above are what holds."""
     wrong = {
         problem
         for each in exchanges

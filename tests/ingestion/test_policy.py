@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from app.db.auto_record import flips, undo_flip
 from app.db.engine import Database
@@ -20,6 +21,7 @@ from app.models.tables import AutoRecord
 from app.models.words import Flip
 from app.webex.client import WebexClient
 from app.webex.planned import let_record
+from app.webex.sign_in import TokenPair
 from app.webex.webhooks import Owner
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.conftest import MakeStage
@@ -124,7 +126,7 @@ def is_recorded(stage: Stage, planned_id: str) -> bool:
 
 def row(stage: Stage, planned_id: str) -> AutoRecord:
     with stage.bench.database.reading() as session:
-        return flips(session, meeting_ids=[planned_id])[0]
+        return next(each for each in flips(session, [*Flip]) if each.meeting_id == planned_id)
 
 
 def test_what_is_foretold_of_planned_meetings_is_what_then_happens(stage: Stage) -> None:
@@ -275,27 +277,24 @@ def test_where_webex_refuses_a_patch_the_whole_meeting_is_put_and_loses_nothing(
     assert after == before | {"enabledAutoRecordMeeting": True}
 
 
-def test_a_missing_scope_is_named(on_sqlite: Stage) -> None:
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"status": 403}, "meeting:schedules_write"),
+        ({"status": 200, "body": {"enabledAutoRecordMeeting": False}}, "does its site allow"),
+    ],
+)
+def test_a_switch_that_did_not_come_about_is_refused_and_says_why(
+    on_sqlite: Stage, answer: dict[str, Any], said: str
+) -> None:
     stage = on_sqlite
     planned = plan(stage, host_email="ann@example.com")
-    stage.control.add_fault(method="PATCH", status=403, times=None)
+    stage.control.add_fault(method="PATCH", times=None, **answer)
 
     hear(stage)
 
     assert row(stage, planned).flip == Flip.REFUSED
-    assert "meeting:schedules_write" in (row(stage, planned).why or "")
-
-
-def test_webex_that_says_yes_and_does_nothing_is_not_believed(on_sqlite: Stage) -> None:
-    stage = on_sqlite
-    planned = plan(stage, host_email="ann@example.com")
-    answer = {"id": planned, "enabledAutoRecordMeeting": False}
-    stage.control.add_fault(method="PATCH", status=200, body=answer)
-
-    hear(stage)
-
-    assert row(stage, planned).flip == Flip.REFUSED
-    assert "does its site allow recording" in (row(stage, planned).why or "")
+    assert said in (row(stage, planned).why or "")
 
 
 def test_webex_that_is_away_is_asked_again_until_it_answers(on_sqlite: Stage) -> None:
@@ -485,3 +484,54 @@ def test_the_type_is_read_from_the_list_where_the_details_lack_it(make_stage: Ma
     assert (said[webinar].ingest.wanted, said[plain].ingest.wanted) == (False, True)
     assert stage.meeting(webinar).folder is None
     assert stage.meeting(plain).folder is not None
+
+
+def test_an_undoing_that_could_not_reach_webex_is_ended_by_the_workers(on_sqlite: Stage) -> None:
+    stage = on_sqlite
+    planned = plan(stage, host_email="ann@example.com")
+    hear(stage)
+    stage.control.add_fault(method="PATCH", status=503)
+
+    assert undo(stage.bench, [planned])[planned] is not None
+    assert is_recorded(stage, planned)
+    stage.advance(121)
+    hear(stage)
+
+    assert not is_recorded(stage, planned)
+    assert row(stage, planned).undone_at is not None
+
+
+def test_one_that_is_off_again_at_once_says_so_and_is_switched_on_later(on_sqlite: Stage) -> None:
+    stage = on_sqlite
+    planned = plan(stage, host_email="ann@example.com")
+    hear(stage)
+    off = {"enabledAutoRecordMeeting": False, "sendEmail": False}
+    stage.bench.accounts.client("").send("PATCH", f"/meetings/{planned}", off)
+    hear(stage)
+
+    assert not is_recorded(stage, planned)
+    assert "off again within an hour" in (row(stage, planned).why or "")
+    stage.advance(3601)
+    stage.control.send_event(resource="meetings", event="updated", data={"id": planned})
+    hear(stage)
+    assert is_recorded(stage, planned)
+    assert row(stage, planned).why is None
+
+
+def test_an_account_that_cannot_be_asked_is_named_and_hides_no_other(make_stage: MakeStage) -> None:
+    stage = make_stage(policy=POLICY, encryption_key=Fernet.generate_key().decode())
+    planned = plan(stage, host_email="ann@example.com")
+    wrong = TokenPair("not-a-token-of-webex", None, None, None, None)
+    stage.bench.accounts.add("another", wrong)
+    unasked: list[str] = []
+
+    week = timedelta(days=7)
+    found = policy.forecast(
+        stage.bench,
+        since=stage.now - week,
+        until=stage.now + week,
+        unasked=lambda name, _error: unasked.append(name),
+    )
+
+    assert planned in {each.meeting.id for each in found}
+    assert unasked == ["another"]
