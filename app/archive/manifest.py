@@ -35,6 +35,8 @@ def _resource(ingest: Ingest) -> dict[str, Any]:
     told["state"] = ingest.state
     if ingest.reason:
         told["reason"] = ingest.reason
+    if ingest.gone_at:
+        told["deleted_at_source"] = _time(ingest.gone_at)
     if ingest.error_code:
         told |= {"error": ingest.error_code, "message": ingest.error}
     if ingest.state == State.WAITING:

@@ -152,8 +152,9 @@ def _there(person: ParticipantStatus) -> tuple[str, ...]:
 def _why(ingest: IngestStatus) -> str:
     if ingest.state == State.RUNNING:
         return running_text(ingest)
-    told = (ingest.reason, ingest.error) if ingest.state == State.ABSENT else (ingest.error,)
-    why = ": ".join(filter(None, told)) or ingest.reason or ""
+    reasons = ", ".join(ingest.reasons)
+    told = (reasons, ingest.error) if ingest.state == State.ABSENT else (ingest.error,)
+    why = ": ".join(filter(None, told)) or reasons
     here = here_text(ingest) if ingest.state == State.WAITING else ""
     return "; ".join(filter(None, [why, here]))
 

@@ -36,6 +36,20 @@ def latest_file(
     ).first()
 
 
+def has_files(session: Session, meeting_row_id: int, resource: str, resource_id: str) -> bool:
+    """Whether anything of a resource is stored."""
+    found = session.scalar(
+        select(col(File.id))
+        .where(
+            col(File.meeting_row_id) == meeting_row_id,
+            col(File.resource) == resource,
+            col(File.resource_id) == resource_id,
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
 def add_file(session: Session, file: File) -> None:
     """Say that a file is there, replacing what was said about the same path before."""
     session.execute(

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     case,
+    func,
     null,
     or_,
     select,
@@ -143,16 +144,23 @@ def reopen(
 
 
 def note_at_source(session: Session, *which: Any, deleted: bool, now: datetime) -> int:
-    """Note beside stored items that Webex has deleted them, or has them again; how many changed.
+    """Note beside items that Webex has deleted them, or has them again; how many changed.
 
-    Nothing of ours is deleted because Webex's was.
+    Nothing of ours is deleted because Webex's was, and what is odd about a file is still told.
     """
-    is_noted = col(Ingest.reason) == Reason.DELETED_AT_SOURCE
-    differs = or_(col(Ingest.reason).is_(None), ~is_noted) if deleted else is_noted
+    gone_at, reason = col(Ingest.gone_at), col(Ingest.reason)
+    before, after = (
+        (None, Reason.DELETED_AT_SOURCE) if deleted else (Reason.DELETED_AT_SOURCE, None)
+    )
+    is_told_by_reason = (col(Ingest.state) == State.DONE) & reason.is_not_distinct_from(before)
     result = session.execute(
         update(Ingest)
-        .where(*which, col(Ingest.state) == State.DONE, differs)
-        .values(reason=Reason.DELETED_AT_SOURCE if deleted else None, updated_at=now)
+        .where(*which, gone_at.is_(None) if deleted else gone_at.is_not(None))
+        .values(
+            gone_at=now if deleted else None,
+            reason=case((is_told_by_reason, after), else_=reason),
+            updated_at=now,
+        )
     )
     return int(result.rowcount)  # type: ignore[attr-defined]
 
@@ -224,14 +232,27 @@ def end_attempt(session: Session, lease: Lease, outcome: Outcome, *, now: dateti
 def _values_of(outcome: Outcome, now: datetime) -> dict[str, Any]:
     match outcome:
         case Done(reason):
-            return _ended(State.DONE, now, reason=reason, tries=0, lost=0, stage="")
+            counts = {"tries": 0, "lost": 0}
+            stored = {"stored_at": now, "gone_at": _gone_at(reason, now)}
+            return _ended(State.DONE, now, reason=reason, stage="", **counts, **stored)
         case Absent(reason, detail):
             counts = {"tries": 0, "lost": 0}
-            return _ended(State.ABSENT, now, reason=reason, error=detail, stage="", **counts)
+            gone = {"gone_at": _gone_at(reason, now)}
+            return _ended(
+                State.ABSENT, now, reason=reason, error=detail, stage="", **counts, **gone
+            )
         case Failed(code, error):
             return _ended(State.FAILED, now, error_code=code, error=error)
         case Wait():
             return _waiting(outcome)
+
+
+def _gone_at(reason: Reason | None, now: datetime) -> Any:
+    """Since when Webex has deleted it; a deletion that was told meanwhile is looked into next."""
+    gone_at = col(Ingest.gone_at)
+    if reason is Reason.DELETED_AT_SOURCE:
+        return func.coalesce(gone_at, now)
+    return case((col(Ingest.woken).is_(True), gone_at), else_=null())
 
 
 def _ended(state: State, now: datetime, **values: Any) -> dict[str, Any]:

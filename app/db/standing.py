@@ -7,7 +7,7 @@ from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from app.models.tables import Ingest
+from app.models.tables import Ingest, Meeting
 from app.models.words import Resource
 
 
@@ -39,6 +39,21 @@ def items_of(session: Session, meeting_row_id: int, resource: str) -> list[Inges
                 col(Ingest.resource_id) != "",
             )
         )
+    )
+
+
+def meeting_of_item(session: Session, resource: str, resource_id: str) -> str | None:
+    """The id of the meeting that a recording or transcript is known to be of."""
+    return session.scalar(
+        select(col(Meeting.meeting_id))
+        .join(Ingest, col(Ingest.meeting_row_id) == col(Meeting.id))
+        .where(
+            col(Ingest.resource_id) == resource_id,
+            # Said once more, since only so the index of items serves.
+            col(Ingest.resource_id) != "",
+            col(Ingest.resource) == resource,
+        )
+        .limit(1)
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from app.db.ingests import new_ingest, note_at_source, open_ingests, reopen, wake
+from app.db.ingests import new_ingest, open_ingests, reopen, wake
 from app.db.meetings import mark_incomplete, touch
 from app.db.standing import standing_of
 from app.ingestion.workbench import Pace
@@ -29,14 +29,14 @@ _MARGIN = timedelta(seconds=10)
 class Urgency(IntEnum):
     """What is wanted of one resource of a meeting; the greater one includes the smaller."""
 
-    WANTED = 0
+    GONE = 0
+    """Webex says it has deleted it: what is not stored yet is looked at, and nothing is made."""
+    WANTED = 1
     """Be on its way or stored; what is absent or failed is opened again."""
-    NEWS = 1
+    NEWS = 2
     """Webex says something about it, so look now; what runs looks once more when it ends."""
-    CHANGED = 2
+    CHANGED = 3
     """It may be another one than before, so look even if it is done."""
-    GONE = 3
-    """Webex has deleted it: noted beside what is stored, and nothing that is not known is made."""
 
 
 Wishes = Mapping[tuple[str, str], Urgency]
@@ -45,10 +45,10 @@ Wishes = Mapping[tuple[str, str], Urgency]
 _CORE: Wishes = {(resource, ""): Urgency.WANTED for resource in CORE_RESOURCES}
 
 _ENDED = {
+    Urgency.GONE: (State.ABSENT, State.FAILED),
     Urgency.WANTED: (State.ABSENT, State.FAILED),
     Urgency.NEWS: (State.ABSENT, State.FAILED),
     Urgency.CHANGED: (State.ABSENT, State.FAILED, State.DONE),
-    Urgency.GONE: (),
 }
 
 
@@ -90,18 +90,15 @@ def want(
         for key, urgency in wishes.items():
             row = standing.get((meeting.id, *key))
             patience = _patience(meeting, urgency, pace, now)
-            if row is None and urgency is Urgency.GONE:
+            if urgency is Urgency.GONE and (row is None or _is_settled(row)):
                 continue
             if row is None:
                 missing.append(_new(meeting, key, patience, pace, now))
                 opened.add(meeting.id)
-            elif urgency is Urgency.GONE and row.state == State.DONE:
-                note_at_source(session, *_which(meeting, key), deleted=True, now=now)
-                woken.add(meeting.id)
             elif row.state in _ENDED[urgency] and not _is_idle_news(meeting, key[0], urgency):
                 _reopen(session, meeting, key, urgency, patience, now)
                 opened.add(meeting.id)
-            elif urgency > Urgency.WANTED or _has_just_ended(meeting, row):
+            elif urgency is not Urgency.WANTED or _has_just_ended(meeting, row):
                 due_at = _due(meeting, key[0], pace, now)
                 if not _is_awake(row, patience, due_at):
                     wake(session, *_which(meeting, key), due_at=due_at, patience_until=patience)
@@ -183,6 +180,11 @@ def _is_idle_news(meeting: Meeting, resource: str, urgency: Urgency) -> bool:
 def _has_just_ended(meeting: Meeting, row: Row[*tuple[Any, ...]]) -> bool:
     """Whether a row still waits as one of a meeting in progress, which it is no more."""
     return row.reason == Reason.MEETING_IN_PROGRESS and not _is_live(meeting, row.resource)
+
+
+def _is_settled(row: Row[*tuple[Any, ...]]) -> bool:
+    """Whether a deletion changes nothing about a row but the note: stored, or known to be gone."""
+    return row.state == State.DONE or bool(row.reason == Reason.DELETED_AT_SOURCE)
 
 
 def _is_awake(row: Row[*tuple[Any, ...]], patience: datetime, due_at: datetime) -> bool:

@@ -19,6 +19,7 @@ from app.db.inbox import (
     postpone_event,
     put_off_events,
 )
+from app.db.standing import meeting_of_item
 from app.errors import (
     AnswerUnreadable,
     DatabaseUnavailable,
@@ -108,7 +109,7 @@ Read = Told | Planned | Verdict
 
 
 def _read(stored: WebhookEvent) -> Read | None:
-    """Read a stored event; None if only Webex can say which meeting it is about."""
+    """Read a stored event; None if it does not say which meeting it is about."""
     try:
         event = Event.read(json.loads(stored.body))
     except (ValueError, RecursionError):
@@ -123,9 +124,10 @@ def _read(stored: WebhookEvent) -> Read | None:
             return Planned(stored, event)
         case Resource.PARTICIPANTS, "joined" | "left":
             return _judged(stored, event, data.meeting_id)
-        case Resource.RECORDINGS, "deleted" if data.meeting_id:
-            return _judged(stored, event, data.meeting_id)
-        case (Resource.RECORDINGS, "created" | "updated") | (Resource.TRANSCRIPTS, "created"):
+        case (Resource.RECORDINGS, "created" | "updated" | "deleted") | (
+            Resource.TRANSCRIPTS,
+            "created",
+        ):
             return _judged(stored, event, data.meeting_id) if data.meeting_id else None
     # Of no meeting that took place or will.
     return Verdict(stored, EventOutcome.IGNORED)
@@ -150,8 +152,15 @@ def _fault(stored: WebhookEvent, error: Exception) -> Verdict:
 
 
 def _explained(bench: Workbench, stored: WebhookEvent) -> Told | Verdict:
-    """Ask all accounts, first the one whose webhook it was; raises the WebexError of that one."""
+    """Ask all accounts, first the one whose webhook it was; raises the WebexError of that one.
+
+    What Webex has deleted it cannot tell of any more: the rows say whose it was.
+    """
     event = Event.read(json.loads(stored.body))
+    if event.event == "deleted":
+        with bench.database.reading() as session:
+            known = meeting_of_item(session, event.resource, event.data.id)
+        return _judged(stored, event, known)
     look, now = bench.patience(), bench.clock()
     _, meeting_id = bench.accounts.first_that_can(
         bench.accounts.owners()(event),

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sqlmodel import col
 
-from app.db.files import latest_file
+from app.db.files import has_files
 from app.db.ingests import heartbeat, new_ingest, note_at_source, open_ingests
 from app.db.meetings import lock_meeting, touch
 from app.db.standing import items_of
@@ -17,7 +17,7 @@ from app.ingestion.workbench import Work
 from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
 from app.models.tables import Ingest
 from app.models.webex import MeetingDetails, Recording, Transcript
-from app.models.words import Kind, Priority, Reason, State
+from app.models.words import Priority, Reason, State
 from app.webex import resources
 from app.webex.client import WebexClient
 
@@ -92,18 +92,23 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
     return _when_settled(work, items)
 
 
-def or_stored(work: Work, error: NotFound | Gone, kind: Kind) -> Outcome:
+def or_stored(work: Work, error: NotFound | Gone) -> Outcome:
     """What becomes of an item that Webex does not have: what is stored stays stored.
 
-    Webex has deleted it since, or its API lags.
+    Webex has deleted it since, or its API lags; an event about the deletion decides it.
     """
-    outcome = decide(error, work.ingest, work.bench.pace, work.bench.clock())
+    ingest, deleted = work.ingest, Absent(Reason.DELETED_AT_SOURCE)
+    outcome = deleted
+    if ingest.gone_at is None:
+        outcome = decide(error, ingest, work.bench.pace, work.bench.clock())
     if not isinstance(outcome, Absent):
         return outcome
-    key = (work.meeting_row_id, work.ingest.resource, work.ingest.resource_id, kind)
+    if ingest.stored_at is not None:
+        return Done(Reason.DELETED_AT_SOURCE)
     with work.bench.database.reading() as session:
-        is_stored = latest_file(session, *key) is not None
-    return Done(Reason.DELETED_AT_SOURCE) if is_stored else outcome
+        some = has_files(session, work.meeting_row_id, ingest.resource, ingest.resource_id)
+    # It was there once. A part of it is not all of it.
+    return Absent(Reason.DELETED_AT_SOURCE, "not all of it had been stored") if some else outcome
 
 
 def listed_without(work: Work, flag: Flag) -> bool:
@@ -160,6 +165,7 @@ def _note_deletions(work: Work, listed: set[str]) -> None:
         col(Ingest.meeting_row_id) == work.meeting_row_id,
         col(Ingest.resource) == work.ingest.resource,
         col(Ingest.resource_id) != "",
+        col(Ingest.state) == State.DONE,
     )
     is_listed = col(Ingest.resource_id).in_(listed)
     with work.bench.database.transaction() as session:

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import tuple_
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
+from sqlmodel import col
 
+from app.db.ingests import note_at_source
 from app.db.meetings import ensure_meetings, hint_all, lock_meetings, touch
 from app.ingestion.entry import (
     LIVE_RESOURCES,
@@ -19,7 +22,7 @@ from app.ingestion.entry import (
     whole_meeting,
 )
 from app.ingestion.workbench import Pace
-from app.models.tables import Meeting, WebhookEvent
+from app.models.tables import Ingest, Meeting, WebhookEvent
 from app.models.webex import Event
 from app.models.words import Resource
 
@@ -68,6 +71,8 @@ def tell_meetings(
         of_it = at_last if has_just_ended else whole
         wanted.append((meeting, _wishes(meeting, events[meeting.meeting_id], of_it)))
     want(session, wanted, pace=pace, now=now)
+    for meeting in meetings.values():
+        _note_deleted(session, meeting, events[meeting.meeting_id], now)
 
 
 def _hint(meeting: Meeting, events: Sequence[Event]) -> bool:
@@ -99,6 +104,19 @@ def _hints(meeting: Meeting, events: Sequence[Event]) -> dict[str, Any]:
             said.setdefault("webex_state", "inProgress")
         hints |= {name: value for name, value in said.items() if value is not None}
     return hints
+
+
+def _note_deleted(
+    session: Session, meeting: Meeting, events: Sequence[Event], now: datetime
+) -> None:
+    """Note what Webex says it has deleted, whatever else it says: a look finds what is true."""
+    deleted = [(each.resource, each.data.id) for each in events if each.event == "deleted"]
+    if not deleted:
+        return
+    item = tuple_(col(Ingest.resource), col(Ingest.resource_id))
+    which = (col(Ingest.meeting_row_id) == meeting.id, item.in_(deleted))
+    if note_at_source(session, *which, deleted=True, now=now) and meeting.id is not None:
+        touch(session, meeting.id)
 
 
 def _wishes(meeting: Meeting, events: Sequence[Event], whole: Wishes) -> Wishes:

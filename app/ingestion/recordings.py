@@ -36,7 +36,7 @@ def ingest_recording(work: Work) -> Outcome:
     try:
         recording = resources.recording(work.webex, recording_id, host_email=work.host_email)
     except (NotFound, Gone) as error:
-        return or_stored(work, error, Kind.VIDEO)
+        return or_stored(work, error)
     if recording.meeting_id and recording.meeting_id != work.meeting.meeting_id:
         return _belongs_elsewhere(work, recording.meeting_id)
     store_json(work, Kind.RECORDING, recording_path(recording_id, Kind.RECORDING), recording.raw)

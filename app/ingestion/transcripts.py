@@ -59,7 +59,7 @@ def ingest_transcript(work: Work) -> Outcome:
             else:
                 _store_text(work, transcript_id, kind)
     except (NotFound, Gone) as error:
-        return or_stored(work, error, Kind.VTT)
+        return or_stored(work, error)
     except Forbidden:
         if kind != Kind.SNIPPETS:
             raise

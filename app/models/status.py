@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
 from app.models.times import format_time
-from app.models.words import State
+from app.models.words import Reason, State
 
 Time = Annotated[datetime, PlainSerializer(format_time, when_used="json")]
 
@@ -145,7 +145,8 @@ class IngestStatus(Told):
 
     ``stage`` is the kind of file that is on its way. ``silent_seconds`` is for how long nothing
     was heard of the worker of a running one; None while that is no longer than its lease.
-    A speed and a remaining time are told only while somebody works.
+    A speed and a remaining time are told only while somebody works. ``gone_at`` is since when
+    Webex has deleted it.
     """
 
     resource: str
@@ -157,12 +158,20 @@ class IngestStatus(Told):
     attempt: int
     next_attempt_at: Time | None
     ended_at: Time | None
+    gone_at: Time | None
     stage: str
     bytes_done: int
     bytes_total: int | None
     bytes_per_second: int | None
     remaining_seconds: int | None
     silent_seconds: float | None
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it stands as it does; what Webex has deleted may be odd besides."""
+        is_gone = self.gone_at is not None and self.state in (State.DONE, State.ABSENT)
+        told = [self.reason, Reason.DELETED_AT_SOURCE if is_gone else None]
+        return list(dict.fromkeys(each for each in told if each))
 
     @property
     def is_transferring(self) -> bool:

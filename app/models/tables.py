@@ -128,6 +128,7 @@ class Ingest(SQLModel, table=True):
     ``stage``, ``bytes_*`` and ``validator`` say
     where a transfer can go on, ``publishing_sha256`` which file was about to get its name.
     ``bytes_per_second`` is a moving average, known only while an attempt transfers.
+    ``stored_at`` is when all of it was stored last, ``gone_at`` since when Webex has deleted it.
     """
 
     __table_args__ = (
@@ -157,6 +158,12 @@ class Ingest(SQLModel, table=True):
             postgresql_where=text("state = 'running'"),
         ),
         Index("ix_ingest_state", "state"),
+        Index(
+            "ix_ingest_item",
+            "resource_id",
+            sqlite_where=text("resource_id <> ''"),
+            postgresql_where=text("resource_id <> ''"),
+        ),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -187,6 +194,8 @@ class Ingest(SQLModel, table=True):
     bytes_per_second: int | None = Field(default=None, sa_type=BigInteger)
     validator: str | None = None
     publishing_sha256: str | None = None
+    stored_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    gone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     rechecked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

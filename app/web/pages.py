@@ -97,7 +97,7 @@ def sentence(ingest: IngestStatus) -> str:
         case State.RUNNING:
             text = wording.running_text(ingest)
         case _:
-            text = wording.reason_sentence(ingest.reason) if ingest.reason else ""
+            text = "; ".join(wording.reason_sentence(each) for each in ingest.reasons)
     return text[:1].upper() + text[1:]
 
 

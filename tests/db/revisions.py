@@ -9,7 +9,7 @@ from app.db.engine import Database
 from app.db.schema import _config
 from tests.db.rows import NOW, PATIENCE
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 MADE_SINCE = {
     **{revision: {"account", "auto_record"} for revision in REVISIONS[:3]},
     "0004": {"auto_record"},

@@ -6,6 +6,7 @@ import pytest
 
 from app.ingestion.commands import retry
 from tests.ingestion.archives import manifest_of
+from tests.ingestion.conftest import MakeStage
 from tests.stage import Stage
 
 
@@ -27,6 +28,15 @@ def resource_of(stage: Stage, meeting_id: str, recording_id: str) -> dict[str, s
         if each.get("resource_id") == recording_id
     )
     return {name: found[name] for name in ("state", "reason") if name in found}
+
+
+def deleted(stage: Stage, recording_id: str, **data: str) -> None:
+    """Webex says that a recording was deleted."""
+    stage.control.send_event(
+        resource="recordings", event="deleted", data={"id": recording_id, **data}
+    )
+    stage.control.settle()
+    stage.work()
 
 
 def test_a_recording_that_is_deleted_at_webex_stays_here_with_a_note(stage: Stage) -> None:
@@ -127,3 +137,125 @@ def test_an_empty_list_by_mistake_notes_nothing(stage: Stage) -> None:
 
     for recording_id in recording_ids:
         assert resource_of(stage, meeting_id, recording_id) == {"state": "done"}
+
+
+def test_a_recording_that_is_deleted_before_it_could_be_stored_is_absent_at_once(
+    stage: Stage,
+) -> None:
+    told = stage.hold_meeting()
+    meeting_id, (recording_id,) = told["meeting_id"], told["recording_ids"]
+    stage.control.add_fault(origin="media", times=None, status=503)
+    stage.live(hours=1)
+    assert resource_of(stage, meeting_id, recording_id)["state"] == "waiting"
+
+    stage.control.call("DELETE", f"/recordings/{recording_id}")
+    stage.control.settle()
+    stage.work()
+
+    state = {"state": "absent", "reason": "deleted_at_source"}
+    assert resource_of(stage, meeting_id, recording_id) == state
+
+
+def test_what_had_failed_is_looked_at_when_webex_has_deleted_it(make_stage: MakeStage) -> None:
+    stage = make_stage(poll_give_up_hours=1)
+    told = stage.hold_meeting()
+    meeting_id, (recording_id,) = told["meeting_id"], told["recording_ids"]
+    stage.control.add_fault(origin="media", times=None, status=503)
+    stage.live(hours=3)
+    assert resource_of(stage, meeting_id, recording_id) == {"state": "failed"}
+
+    stage.control.call("DELETE", f"/recordings/{recording_id}")
+    stage.control.settle()
+    stage.work()
+
+    assert resource_of(stage, meeting_id, recording_id)["reason"] == "deleted_at_source"
+    stage.live_until_complete(meeting_id)
+
+
+def test_a_recording_whose_audio_was_never_stored_is_not_done_when_it_is_deleted(
+    stage: Stage,
+) -> None:
+    told = stage.hold_meeting()
+    meeting_id, (recording_id,) = told["meeting_id"], told["recording_ids"]
+    # The first of two requests to the media host brings the video.
+    stage.control.add_fault(origin="media", times=None, skip=1, status=503)
+    stage.live(hours=1)
+    place = stage.place(meeting_id) / "recordings"
+    assert (place / f"{recording_id}.mp4").is_file()
+
+    stage.control.call("DELETE", f"/recordings/{recording_id}")
+    stage.control.settle()
+    stage.work()
+
+    state = {"state": "absent", "reason": "deleted_at_source"}
+    assert resource_of(stage, meeting_id, recording_id) == state
+    assert (place / f"{recording_id}.mp4").is_file()
+    assert not (place / f"{recording_id}.mp3").is_file()
+
+
+@pytest.mark.parametrize("meeting_told", [True, False])
+def test_a_deletion_is_noted_though_the_event_does_not_name_the_meeting(
+    stage: Stage, meeting_told: bool
+) -> None:
+    meeting_id, (recording_id,), _ = stored(stage)
+
+    deleted(stage, recording_id, **({"meetingId": meeting_id} if meeting_told else {}))
+
+    assert resource_of(stage, meeting_id, recording_id)["reason"] == "deleted_at_source"
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_whichever_of_two_events_comes_last_a_look_finds_what_is_true(
+    stage: Stage, exists: bool
+) -> None:
+    meeting_id, (recording_id,), _ = stored(stage)
+    data = {"id": recording_id, "meetingId": meeting_id}
+    if exists:
+        stage.control.call("POST", f"/recordings/{recording_id}/replace", {"bytes": 300_000})
+    else:
+        stage.control.change_settings(drop_ratio=1.0)
+        stage.control.call("DELETE", f"/recordings/{recording_id}")
+        stage.control.change_settings(drop_ratio=0.0)
+
+    stage.control.send_event(resource="recordings", event="deleted", data=data)
+    stage.control.send_event(resource="recordings", event="updated", data=data)
+    stage.control.settle()
+    stage.work()
+
+    reason = {} if exists else {"reason": "deleted_at_source"}
+    assert resource_of(stage, meeting_id, recording_id) == {"state": "done", **reason}
+    again = f"recordings/{recording_id}.v2.mp4"
+    assert (again in [each["path"] for each in manifest_of(stage, meeting_id)["files"]]) is exists
+
+
+def test_what_is_odd_about_a_file_is_still_told_when_webex_has_deleted_it(stage: Stage) -> None:
+    told = stage.hold_meeting(recordings=[{"bytes": 50_000, "reported_bytes": 40_000}])
+    meeting_id, (recording_id,) = told["meeting_id"], told["recording_ids"]
+    stage.advance(15)
+    stage.live_until_complete(meeting_id)
+
+    deleted(stage, recording_id, meetingId=meeting_id)
+
+    (row,) = [
+        each
+        for each in manifest_of(stage, meeting_id)["resources"]
+        if each.get("resource_id") == recording_id
+    ]
+    assert row["reason"] == "size_differs"
+    assert row["deleted_at_source"]
+
+
+def test_a_transcript_of_which_a_part_is_stored_is_not_done_when_webex_has_it_no_more(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(poll_give_up_hours=1)
+    told = stage.hold_meeting(transcripts=1)
+    meeting_id, (transcript_id,) = told["meeting_id"], told["transcript_ids"]
+    stage.control.add_fault(path_regex="format=txt", times=None, status=404)
+
+    stage.live(hours=4)
+
+    state = {"state": "absent", "reason": "deleted_at_source"}
+    assert resource_of(stage, meeting_id, transcript_id) == state
+    files = manifest_of(stage, meeting_id)["files"]
+    assert [each["kind"] for each in files].count("vtt") == 1
