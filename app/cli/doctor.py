@@ -11,7 +11,7 @@ from app.cli.tools import command_runtime
 from app.db.auto_record import flips
 from app.db.ticks import last_tick
 from app.errors import DatabaseUnavailable, WebexError
-from app.ingestion.registration import MENDED, Place, examine
+from app.ingestion.registration import MENDED, Place, examine, look
 from app.ingestion.status import seconds_since
 from app.ingestion.tokens import OF_SETTINGS
 from app.ingestion.wording import account_sentence, age_text, size_text
@@ -20,7 +20,7 @@ from app.models.times import utc_now
 from app.models.words import Flip, Queue
 from app.runtime import Runtime
 from app.webex import resources
-from app.webex.webhooks import WANTED, webhooks
+from app.webex.webhooks import WANTED
 
 _LATE_SECONDS = 60
 
@@ -166,6 +166,13 @@ def _webhooks(runtime: Runtime) -> Iterator[Check]:
             mend="Set PUBLIC_URL, then `webex-ingest webhooks register`.",
         )
         return
+    if not settings.webhook_secrets and not settings.allow_unsigned_webhooks:
+        yield Check(
+            name="webhooks",
+            verdict="FAIL",
+            found="WEBEX_WEBHOOK_SECRET is not set, so nothing that receives them starts",
+            mend="Set it (`webex-ingest init` makes one), then `webex-ingest webhooks register`.",
+        )
     place = Place(settings.webhook_address, next(iter(settings.webhook_secrets), None))
     for name in runtime.bench.accounts.names():
         yield _webhooks_of(runtime, name, place)
@@ -174,11 +181,14 @@ def _webhooks(runtime: Runtime) -> Iterator[Check]:
 def _webhooks_of(runtime: Runtime, account: str, place: Place) -> Check:
     name = f"webhooks of account {account_text(account)}"
     try:
-        findings = examine(webhooks(runtime.bench.accounts.client(account)), place)
+        found, unread = look(runtime.bench.accounts.client(account))
     except WebexError as error:
         mend = "See the account above; reading webhooks takes the scopes of what they tell of."
         return Check(name=name, verdict="FAIL", found=str(error), mend=mend)
-    wrong = [each for each in findings if each.problem in MENDED]
+    wrong = [each for each in examine(found, place) if each.problem in MENDED]
+    if unread is not None and not wrong:
+        mend = "`webex-ingest webhooks list` has the others; look for it at developer.webex.com."
+        return Check(name=name, verdict="WARN", found=str(unread), mend=mend)
     if not wrong:
         return Check(name=name, verdict="OK", found=f"all {len(WANTED)} are active")
     told = ", ".join(f"{each.resource}.{each.event} {each.problem}" for each in wrong[:3])

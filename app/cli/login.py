@@ -1,12 +1,14 @@
 """``login``: a person signs in at Webex in a browser, and the tokens are kept, encrypted."""
 
+import os
+import socket
 import threading
 import webbrowser
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import click
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from app.cli.accounts import account_argument, account_text, check_key, role_option
@@ -19,6 +21,7 @@ from app.models.words import Role
 from app.runtime import Runtime, oauth_app
 from app.webex.sign_in import SCOPES, Consent, redeem
 
+_LOCAL = ("localhost", "127.0.0.1", "::1")
 _LONGEST_SIGN_IN_SECONDS = 600
 _STARTED = "Signed in. You may close this window; the terminal goes on."
 
@@ -56,6 +59,7 @@ def login(
     Without NAME it is the account of the settings. WEBEX_CLIENT_ID and WEBEX_CLIENT_SECRET are
     those of an Integration at developer.webex.com that has the redirect URI.
     """
+    _check_redirect_uri(redirect_uri, here=not paste)
     runtime = command_runtime()
     check_key(runtime)
     consent = Consent.begin(oauth_app(runtime.settings), redirect_uri)
@@ -89,14 +93,28 @@ def _keep(
         click.echo("WEBEX_ACCESS_TOKEN is not used any more: remove it from the settings.")
 
 
+def _check_redirect_uri(redirect_uri: str, *, here: bool) -> None:
+    try:
+        place = urlsplit(redirect_uri)
+        is_address = place.scheme in ("http", "https") and place.hostname and place.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise click.BadParameter(
+            f"{redirect_uri} is no address that a browser can be sent to, "
+            "such as http://localhost:8484/callback",
+            param_hint="--redirect-uri",
+        )
+    if here and (place.scheme != "http" or place.hostname not in _LOCAL):
+        raise SettingsError(
+            f"--redirect-uri: {redirect_uri} does not lead to this machine; "
+            "use one that begins with http://localhost, or add --paste"
+        )
+
+
 def _listen(consent: Consent, open_browser: Callable[[], object]) -> str:
     """Wait for the browser to come back; the code that it brings."""
     place = urlsplit(consent.redirect_uri)
-    if place.hostname not in ("localhost", "127.0.0.1", "::1") or place.scheme != "http":
-        raise SettingsError(
-            f"--redirect-uri: {consent.redirect_uri} does not lead to this machine; "
-            "use one that begins with http://localhost, or add --paste"
-        )
     answered = threading.Event()
     told: list[str | SignInRefused] = []
 
@@ -104,19 +122,24 @@ def _listen(consent: Consent, open_browser: Callable[[], object]) -> str:
     def answer(request: Request) -> Response:
         if request.path != (place.path or "/"):
             return Response("There is nothing here.\n", 404)
+        # Whatever bytes somebody sends are at most a wrong answer.
+        question = request.query_string.decode(errors="replace")
         try:
-            told.append(consent.code_of(request.url))
+            told.append(consent.code_of(f"{consent.redirect_uri}?{question}"))
         except SignInRefused as error:
-            if "state" not in request.args or request.args["state"] != consent.state:
+            if request.args.get("state") != consent.state:
                 # Anybody may ask this; the real answer may still come.
                 return Response(f"{error}\n", 400)
             told.append(error)
         answered.set()
         return Response(_STARTED if isinstance(told[0], str) else f"{told[0]}\n")
 
-    host = "127.0.0.1" if place.hostname == "localhost" else place.hostname
-    # Browsers connect ahead of asking; one silent connection must not hold up the answer.
-    server = make_server(host, place.port or 80, answer, threaded=True)
+    with _bound(place) as bound:
+        host, port = bound.getsockname()[:2]
+        # Browsers connect ahead of asking; one silent connection must not hold up the answer.
+        server = make_server(
+            host, port, answer, threaded=True, request_handler=_Quiet, fd=bound.fileno()
+        )
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -131,3 +154,35 @@ def _listen(consent: Consent, open_browser: Callable[[], object]) -> str:
     if isinstance(told[0], SignInRefused):
         raise told[0]
     return told[0]
+
+
+class _Quiet(WSGIRequestHandler):
+    """Tells the terminal nothing of requests: whoever is on this machine may send some."""
+
+    def log_request(self, *_: object) -> None:
+        """Say nothing of an answer."""
+
+    def log_error(self, *_: object) -> None:
+        """Say nothing of a request that is none."""
+
+    def run_wsgi(self) -> None:
+        """Answer; what asks for no address gets an answer too."""
+        try:
+            super().run_wsgi()
+        except ValueError:
+            self.send_error(400)
+
+
+def _bound(place: SplitResult) -> socket.socket:
+    """A socket where the browser will come to; raises SettingsError where there can be none."""
+    host = "127.0.0.1" if place.hostname == "localhost" else str(place.hostname)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    port = place.port or 80
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise SettingsError(
+            f"--redirect-uri: port {port} of {host} cannot be listened at "
+            f"({os.strerror(error.errno or 0)}): end what uses it, name another redirect URI "
+            "of your Integration, or add --paste"
+        ) from None

@@ -2,7 +2,10 @@
 
 import json
 import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 
 import click
 import requests
@@ -11,13 +14,19 @@ from app.cli.accounts import account_text
 from app.cli.output import json_option, print_json, print_table
 from app.cli.tools import command_runtime
 from app.config import Settings, load_settings
-from app.errors import AccountUnknown, SettingsError
+from app.errors import AccountUnknown, SettingsError, WebexError
 from app.ingestion import registration
+from app.ingestion.registration import Change, Finding, Problem
 from app.ingestion.tokens import OF_SETTINGS
+from app.models.webex import Webhook
+from app.models.words import DOOR
 from app.runtime import Runtime
 from app.webex import webhooks as api
 from app.webex.client import WebexClient
 from app.webex.signature import sign
+
+_Line = tuple[str, Finding, str]
+_Refusal = tuple[str, WebexError]
 
 account_option = click.option(
     "--account", "only", metavar="NAME", help="Only this account; default: every account."
@@ -32,52 +41,71 @@ def webhooks() -> None:
 @webhooks.command()
 @account_option
 @click.option("--org", is_flag=True, help="Of the whole organization; needs an administrator.")
+@click.option(
+    "--take-over",
+    metavar="ADDRESS",
+    help="Lead webhooks of ours here that lead to ADDRESS, as after a change of PUBLIC_URL.",
+)
 @json_option
-def register(only: str | None, org: bool, as_json: bool) -> None:
-    """Make sure that every webhook exists once, active, with our secret."""
+def register(only: str | None, org: bool, take_over: str | None, as_json: bool) -> None:
+    """Make sure that every webhook exists once, active, with our secret.
+
+    Webhooks that lead to another address are left alone: they may be another installation's.
+    """
     runtime = command_runtime()
     place, owner = _place(runtime.settings), api.Owner.ORG if org else None
-    _tell(
-        {
-            name: registration.register(
-                client, target_url=place.target_url, secret=place.secret, owner=owner
-            )
-            for name, client in _clients(runtime, only)
-        },
-        as_json,
+    old = _door_of(take_over) if take_over else None
+    made = _change_each(
+        runtime,
+        only,
+        lambda client, tell: registration.register(
+            client,
+            target_url=place.target_url,
+            secret=place.secret,
+            owner=owner,
+            take_over=old,
+            tell=tell,
+        ),
+        as_json=as_json,
     )
+    if old and registration.LED_HERE not in made:
+        click.echo(
+            f"No webhook of our name leads to {old}: see `webex-ingest webhooks list`.",
+            err=True,
+        )
+        raise SystemExit(1)
 
 
 @webhooks.command()
 @account_option
-@click.option("--fix", is_flag=True, help="Mend what is ours.")
+@click.option("--fix", is_flag=True, help="Mend what leads here, and make what is missing.")
 @json_option
 def doctor(only: str | None, fix: bool, as_json: bool) -> None:
     """Say what is wrong with the webhooks: missing, switched off, doubled, foreign, elsewhere.
 
-    Exits with 1 when something is left to mend. With --fix, webhooks of ours that lead to another
-    address are led to PUBLIC_URL.
+    Exits with 1 when something is left to mend. Webhooks of our name that lead to another address
+    are told and left alone: they may be another installation's.
     """
     runtime = command_runtime()
     place = _place(runtime.settings)
-    lines = [
-        (name, finding, action)
-        for name, client in _clients(runtime, only)
-        for finding, action in _treated(client, place, fix=fix)
-    ]
+    lines: list[_Line] = []
+
+    def look(name: str, client: WebexClient) -> None:
+        def tell(finding: Finding, action: str) -> None:
+            lines.append((name, finding, action))
+
+        registration.treat(client, place, fix=fix, tell=tell)
+
+    refusals = _ask_each(runtime, only, look)
     if as_json:
-        print_json([_line_json(*line) for line in lines])
-    elif not lines:
-        click.echo("Every webhook exists once, is active and leads here.")
+        print_json([_line_json(*line) for line in lines] + _refusals_json(refusals))
     else:
-        rows = [
-            (account_text(name), f"{f.resource}.{f.event}", f.problem, action, _leads_to(f))
-            for name, f, action in lines
-        ]
-        print_table(("ACCOUNT", "WEBHOOK", "PROBLEM", "DONE", "TARGET"), rows)
-    if any(f.problem in registration.MENDED and not action for _, f, action in lines):
-        if not as_json:
-            click.echo("`webex-ingest webhooks doctor --fix` mends what is ours.")
+        _print_findings(lines, all_seen=not refusals)
+    left = any(f.problem in registration.MENDED and not action for _, f, action in lines)
+    if left and not fix and not as_json:
+        click.echo("`webex-ingest webhooks doctor --fix` mends what is ours.")
+    _end(refusals, as_json)
+    if left:
         raise SystemExit(1)
 
 
@@ -86,21 +114,28 @@ def doctor(only: str | None, fix: bool, as_json: bool) -> None:
 @json_option
 def list_webhooks(only: str | None, as_json: bool) -> None:
     """List all webhooks of the accounts."""
-    found = [
-        (name, each)
-        for name, client in _clients(command_runtime(), only)
-        for each in api.webhooks(client)
-    ]
+    found: list[tuple[str, Webhook]] = []
+
+    def look(name: str, client: WebexClient) -> None:
+        seen, unread = registration.look(client)
+        found.extend((name, each) for each in seen)
+        if unread is not None:
+            raise unread
+
+    refusals = _ask_each(command_runtime(), only, look)
     if as_json:
-        print_json([{"account": name, **each.model_dump(mode="json")} for name, each in found])
-    elif not found:
-        click.echo("No webhooks are registered: `webex-ingest webhooks register` does it.")
-    else:
+        told = [{"account": name, **each.model_dump(mode="json")} for name, each in found]
+        print_json(told + _refusals_json(refusals))
+    elif found:
         rows = [
-            (account_text(name), w.resource, w.event, w.status, w.target_url, w.name)
+            [account_text(name)]
+            + [text or "?" for text in (w.resource, w.event, w.status, w.target_url, w.name)]
             for name, w in found
         ]
         print_table(("ACCOUNT", "RESOURCE", "EVENT", "STATUS", "TARGET", "NAME"), rows)
+    elif not refusals:
+        click.echo("No webhooks are registered: `webex-ingest webhooks register` does it.")
+    _end(refusals, as_json)
 
 
 @webhooks.command()
@@ -110,12 +145,11 @@ def delete(only: str | None, as_json: bool) -> None:
     """Delete every webhook that leads to our PUBLIC_URL."""
     runtime = command_runtime()
     target = _target(runtime.settings)
-    _tell(
-        {
-            name: registration.unregister(client, target_url=target)
-            for name, client in _clients(runtime, only)
-        },
-        as_json,
+    _change_each(
+        runtime,
+        only,
+        lambda client, tell: registration.unregister(client, target_url=target, tell=tell),
+        as_json=as_json,
     )
 
 
@@ -172,22 +206,83 @@ def _place(settings: Settings) -> registration.Place:
     return registration.Place(_target(settings), secrets[0] if secrets else None)
 
 
-def _treated(
-    client: WebexClient, place: registration.Place, *, fix: bool
-) -> list[tuple[registration.Finding, str]]:
-    """What is wrong with the webhooks of one account, and what was done about it."""
-    found = api.webhooks(client)
-    findings = registration.examine(found, place)
-    if not fix:
-        return [(each, "") for each in findings]
-    owner = registration.owner_of(found, place)
-    return [
-        (each, ", ".join(c.action for c in registration.mend(client, [each], place, owner=owner)))
-        for each in findings
+def _door_of(address: str) -> str:
+    """Where webhooks lead of an installation that has this PUBLIC_URL, or this whole address."""
+    return address.rstrip("/").removesuffix(DOOR) + DOOR
+
+
+def _ask_each(
+    runtime: Runtime, only: str | None, ask: Callable[[str, WebexClient], object]
+) -> list[_Refusal]:
+    """Ask as each account; what those were told that could not be asked to the end."""
+    refusals = []
+    for name, client in _clients(runtime, only):
+        try:
+            ask(name, client)
+        except WebexError as error:
+            refusals.append((name, error))
+    return refusals
+
+
+def _change_each(
+    runtime: Runtime,
+    only: str | None,
+    change: Callable[[WebexClient, registration.Tell], object],
+    *,
+    as_json: bool,
+) -> list[str]:
+    """Change the webhooks of each account and tell of each change; exits with 1 at a refusal."""
+    made: list[tuple[str, Change]] = []
+    is_one = len(_clients(runtime, only)) == 1
+
+    def tell(name: str, each: Change) -> None:
+        made.append((name, each))
+        if not as_json:
+            of = "" if is_one else f" of account {account_text(name)}"
+            click.echo(f"{_kind(each)}{of}: {each.action}")
+
+    refusals = _ask_each(runtime, only, lambda name, client: change(client, partial(tell, name)))
+    if as_json:
+        told = [{"account": name, **asdict(each)} for name, each in made]
+        print_json(told + _refusals_json(refusals))
+    elif not made and not refusals:
+        click.echo("There was nothing to do.")
+    _end(refusals, as_json)
+    return [each.action for _, each in made]
+
+
+def _print_findings(lines: Sequence[_Line], *, all_seen: bool) -> None:
+    """Print what is wrong here in a table, and of each other address one sentence."""
+    rows = [
+        (account_text(name), _kind(f), f.problem, action, _leads_to(f))
+        for name, f, action in lines
+        if f.problem is not Problem.WRONG_URL
     ]
+    if rows:
+        print_table(("ACCOUNT", "WEBHOOK", "PROBLEM", "DONE", "TARGET"), rows)
+    elif all_seen:
+        click.echo("Every webhook exists once, is active and leads here.")
+    others = Counter((n, _leads_to(f)) for n, f, _ in lines if f.problem is Problem.WRONG_URL)
+    for (name, target), count in others.items():
+        click.echo(
+            f"{count} webhook(s) of our name lead to {target} (account {account_text(name)}). They "
+            "belong to another installation, or are left from an address that this one had: then "
+            f"`webex-ingest webhooks register --take-over {target}` leads them here."
+        )
 
 
-def _line_json(name: str, finding: registration.Finding, action: str) -> dict[str, object]:
+def _end(refusals: Sequence[_Refusal], as_json: bool) -> None:
+    for name, error in refusals if not as_json else ():
+        click.echo(f"webex-ingest: account {account_text(name)}: {error}", err=True)
+    if refusals:
+        raise SystemExit(1)
+
+
+def _refusals_json(refusals: Sequence[_Refusal]) -> list[dict[str, object]]:
+    return [{"account": name, "error": str(error)} for name, error in refusals]
+
+
+def _line_json(name: str, finding: Finding, action: str) -> dict[str, object]:
     return {
         "account": name,
         "resource": finding.resource,
@@ -198,16 +293,9 @@ def _line_json(name: str, finding: registration.Finding, action: str) -> dict[st
     }
 
 
-def _leads_to(finding: registration.Finding) -> str:
+def _kind(each: Finding | Change) -> str:
+    return f"{each.resource or '?'}.{each.event or '?'}"
+
+
+def _leads_to(finding: Finding) -> str:
     return finding.webhook.target_url if finding.webhook else ""
-
-
-def _tell(changes: dict[str, list[registration.Change]], as_json: bool) -> None:
-    told = [(account, change) for account, each in changes.items() for change in each]
-    if as_json:
-        print_json([{"account": account, **asdict(change)} for account, change in told])
-    elif not told:
-        click.echo("There was nothing to do.")
-    for account, change in told if not as_json else ():
-        of = f" of account {account_text(account)}" if len(changes) > 1 else ""
-        click.echo(f"{change.resource}.{change.event}{of}: {change.action}")

@@ -1,13 +1,14 @@
 """Our webhooks at Webex: what is wrong with them, and how it is mended."""
 
 import hmac
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 import structlog
 
-from app.errors import WebexError
+from app.errors import PartialList, WebexError
 from app.ingestion.workbench import Workbench
 from app.models.webex import Webhook
 from app.webex import webhooks
@@ -15,6 +16,9 @@ from app.webex.client import WebexClient
 from app.webex.webhooks import NAME_PREFIX, WANTED, Owner
 
 log = structlog.get_logger()
+
+
+LED_HERE = "led to this address"
 
 
 class Problem(StrEnum):
@@ -28,8 +32,9 @@ class Problem(StrEnum):
     FOREIGN = "foreign"
 
 
-MENDED: frozenset[Problem] = frozenset(Problem) - {Problem.FOREIGN}
-"""What is mended on request; webhooks of other programs are none of our business."""
+MENDED: frozenset[Problem] = frozenset(Problem) - {Problem.WRONG_URL, Problem.FOREIGN}
+"""What is mended on request. Webhooks of other programs are none of our business, and those of our
+name at another address may be another installation's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,35 +64,43 @@ class Change:
     event: str
 
 
+Tell = Callable[[Change], None]
+"""Hears of each change as it is made: whatever ends the work later, that much is known."""
+
+
+def look(client: WebexClient) -> tuple[list[Webhook], WebexError | None]:
+    """The webhooks of an account, and what is to be said of those that cannot be read."""
+    try:
+        return webhooks.webhooks(client), None
+    except PartialList as partial:
+        return partial.items, partial
+
+
 def examine(found: Sequence[Webhook], place: Place, owner: Owner | None = None) -> list[Finding]:
     """Compare what is registered with what is wanted; of whom: as it is now, unless said.
 
-    A webhook with a name of ours that leads elsewhere counts as ours at a wrong address only where
-    the right one is missing: it may belong to another installation.
+    One of our name that leads elsewhere is never the missing one: another installation may live
+    from it.
     """
-    # One with a filter tells of some meetings only, and is somebody's for a reason of their own.
-    ours = [each for each in found if each.target_url == place.target_url and not each.filter]
     owner = owner or owner_of(found, place)
-    moved = [each for each in found if each not in ours and each.name.startswith(NAME_PREFIX)]
     findings: list[Finding] = []
     for resource, event in WANTED:
-        same = [each for each in ours if (each.resource, each.event) == (resource, event)]
-        same.sort(key=lambda each: (each.owned_by != owner, each.status != "active"))
+        same = [
+            w for w in found if _is_wanted(w, place) and (w.resource, w.event) == (resource, event)
+        ]
+        # Whoever looks finds the same one right, so that two who look at once delete no two.
+        same.sort(key=lambda w: (w.owned_by != owner, w.status != "active", *_age(w)))
         right = same[0] if same and same[0].owned_by in (owner, None) else None
         if right is None:
-            old = next((w for w in moved if (w.resource, w.event) == (resource, event)), None)
-            problem = Problem.WRONG_URL if old else Problem.MISSING
-            findings.append(Finding(problem, resource, event, old))
+            findings.append(Finding(Problem.MISSING, resource, event))
         else:
             findings += _about(right, place)
         findings += [
             Finding(Problem.DUPLICATE, resource, event, each) for each in same if each != right
         ]
-    used = {each.webhook.id for each in findings if each.webhook is not None}
+    others = [each for each in found if not _is_wanted(each, place)]
     return findings + [
-        Finding(Problem.FOREIGN, each.resource, each.event, each)
-        for each in found
-        if each.id not in used and not _is_wanted(each, place)
+        Finding(_elsewhere(each, place), each.resource, each.event, each) for each in others
     ]
 
 
@@ -104,46 +117,87 @@ def mend(
     *,
     owner: Owner = Owner.CREATOR,
     only: Collection[Problem] = MENDED,
+    tell: Tell = lambda _: None,
 ) -> list[Change]:
-    """Do something about each finding; every change is logged."""
-    changes = [
-        Change(_mend(client, each, place, owner), each.resource, each.event)
+    """Do something about each finding; every change is logged and told as it is made."""
+    return [
+        _made(_mend(client, each, place, owner), each.resource, each.event, tell)
         for each in findings
         if each.problem in only
     ]
-    for change in changes:
-        log.info("webhook.changed", **_told(change))
-    return changes
 
 
 def register(
-    client: WebexClient, *, target_url: str, secret: str | None, owner: Owner | None = None
+    client: WebexClient,
+    *,
+    target_url: str,
+    secret: str | None,
+    owner: Owner | None = None,
+    take_over: str | None = None,
+    tell: Tell = lambda _: None,
 ) -> list[Change]:
     """Make sure that each wanted webhook exists once at our address, active, with our secret.
 
-    Webex need not show secrets, so those that are right already are given ours anew.
+    Webhooks of our name that lead to the address ``take_over`` are led to ours before. Webex need
+    not show secrets, so those that are right already are given ours anew. May run twice at once:
+    both keep the same ones. Raises PartialList at the end where some cannot be read.
     """
     place = Place(target_url, secret)
-    found = webhooks.webhooks(client)
+    found, unread = look(client)
+    led = [each for each in found if each.target_url == take_over and _is_of_our_name(each)]
+    changes = [_lead_here(client, each, place, tell) for each in led]
+    here = {"target_url": target_url, "status": "active", "secret": secret}
+    found = [each.model_copy(update=here) if each in led else each for each in found]
     findings = examine(found, place, owner)
-    owner = owner or owner_of(found, place)
-    changes = mend(client, findings, place, owner=owner)
+    whose = owner or owner_of(found, place)
+    changes += mend(client, findings, place, owner=whose, tell=tell)
     touched = {each.webhook.id for each in findings if each.webhook is not None}
+    touched |= {each.id for each in led}
     for each in found:
         if each.id not in touched and _is_wanted(each, place):
             webhooks.repair(client, each, target_url=target_url, secret=secret)
             changes.append(Change("kept", each.resource, each.event))
-    return sorted(changes, key=lambda change: WANTED.index((change.resource, change.event)))
+            tell(changes[-1])
+    if any(change.action == _CREATED for change in changes):
+        changes += _delete_doubles(client, place, owner, tell)
+    if unread is not None:
+        raise unread
+    return changes
 
 
-def unregister(client: WebexClient, *, target_url: str) -> list[Change]:
+def treat(
+    client: WebexClient, place: Place, *, fix: bool, tell: Callable[[Finding, str], None]
+) -> None:
+    """Tell each finding of an account, and what was done about it: nothing unless ``fix``.
+
+    What Webex refuses ends the mending, not the telling; it is raised at the end.
+    """
+    found, refusal = look(client)
+    owner = owner_of(found, place)
+    is_mending = fix
+    for each in examine(found, place):
+        done: list[Change] = []
+        try:
+            done = mend(client, [each], place, owner=owner) if is_mending else []
+        except WebexError as error:
+            is_mending, refusal = False, error
+        tell(each, ", ".join(change.action for change in done))
+    if refusal is not None:
+        raise refusal
+
+
+def unregister(
+    client: WebexClient, *, target_url: str, tell: Tell = lambda _: None
+) -> list[Change]:
     """Delete every webhook that leads to our address."""
+    found, unread = look(client)
     changes = []
-    for each in webhooks.webhooks(client):
+    for each in found:
         if each.target_url == target_url:
             webhooks.delete(client, each)
-            changes.append(Change("deleted", each.resource, each.event))
-            log.info("webhook.changed", **_told(changes[-1]))
+            changes.append(_made("deleted", each.resource, each.event, tell))
+    if unread is not None:
+        raise unread
     return changes
 
 
@@ -157,28 +211,67 @@ def reactivate(bench: Workbench, place: Place) -> int:
     for name in bench.accounts.names():
         client = bench.accounts.client(name).accompanied_by(bench.patience())
         try:
-            findings = examine(webhooks.webhooks(client), place)
+            found, unread = look(client)
+            findings = examine(found, place)
             changes = mend(client, findings, place, only={Problem.INACTIVE})
         except WebexError as error:
             log.warning("webhook.not_looked_at", account=name, error=str(error))
             continue
         switched_on += len(changes)
+        if unread is not None:
+            log.warning("webhook.unreadable", account=name, error=str(unread))
         left = [each for each in findings if each.problem in MENDED - {Problem.INACTIVE}]
         if left:
             log.warning("webhook.wrong", account=name, problems=len(left), mend="webhooks doctor")
     return switched_on
 
 
+def _lead_here(client: WebexClient, webhook: Webhook, place: Place, tell: Tell) -> Change:
+    webhooks.repair(client, webhook, target_url=place.target_url, secret=place.secret)
+    return _made(LED_HERE, webhook.resource, webhook.event, tell)
+
+
+def _delete_doubles(
+    client: WebexClient, place: Place, owner: Owner | None, tell: Tell
+) -> list[Change]:
+    """Delete what somebody else has created between our look and our creating.
+
+    Nothing is created here: Webex's list may not have yet what was just made.
+    """
+    findings = examine(look(client)[0], place, owner)
+    missing = {(f.resource, f.event) for f in findings if f.problem is Problem.MISSING}
+    doubles = [f for f in findings if (f.resource, f.event) not in missing]
+    return mend(client, doubles, place, only={Problem.DUPLICATE}, tell=tell)
+
+
 def _is_wanted(webhook: Webhook, place: Place) -> bool:
-    is_ours = webhook.target_url == place.target_url and not webhook.filter
-    return is_ours and (webhook.resource, webhook.event) in WANTED
+    return webhook.target_url == place.target_url and _tells_all(webhook)
+
+
+def _is_of_our_name(webhook: Webhook) -> bool:
+    return webhook.name.startswith(NAME_PREFIX) and _tells_all(webhook)
+
+
+def _tells_all(webhook: Webhook) -> bool:
+    # One with a filter tells of some meetings only, and is somebody's for a reason of their own.
+    return (webhook.resource, webhook.event) in WANTED and not webhook.filter
+
+
+def _elsewhere(webhook: Webhook, place: Place) -> Problem:
+    is_moved = _is_of_our_name(webhook) and webhook.target_url != place.target_url
+    return Problem.WRONG_URL if is_moved else Problem.FOREIGN
+
+
+def _age(webhook: Webhook) -> tuple[bool, datetime | None, str]:
+    return webhook.created is None, webhook.created, webhook.id
 
 
 def _about(webhook: Webhook, place: Place) -> list[Finding]:
     if webhook.status != "active":
         return [Finding(Problem.INACTIVE, webhook.resource, webhook.event, webhook)]
-    shown, ours = webhook.secret, place.secret or ""
-    if shown is not None and not hmac.compare_digest(shown.encode(), ours.encode()):
+    shown, ours = webhook.secret, place.secret
+    # Without a secret of ours every delivery is believed, signed or not.
+    if shown and ours and not hmac.compare_digest(shown.encode(), ours.encode()):
         return [Finding(Problem.WRONG_SECRET, webhook.resource, webhook.event, webhook)]
     return []
 
@@ -188,7 +281,7 @@ def _mend(client: WebexClient, finding: Finding, place: Place, owner: Owner) -> 
     if webhook is None:
         what = (finding.resource, finding.event)
         webhooks.create(client, *what, target_url=url, secret=secret, owner=owner)
-        return "created"
+        return _CREATED
     if finding.problem is Problem.DUPLICATE:
         webhooks.delete(client, webhook)
         return "deleted a duplicate"
@@ -196,12 +289,12 @@ def _mend(client: WebexClient, finding: Finding, place: Place, owner: Owner) -> 
     return _DONE[finding.problem]
 
 
-def _told(change: Change) -> dict[str, str]:
-    return {"action": change.action, "resource": change.resource, "event_name": change.event}
+def _made(action: str, resource: str, event: str, tell: Tell) -> Change:
+    change = Change(action, resource, event)
+    log.info("webhook.changed", action=action, resource=resource, event_name=event)
+    tell(change)
+    return change
 
 
-_DONE = {
-    Problem.INACTIVE: "switched on",
-    Problem.WRONG_URL: "led to this address",
-    Problem.WRONG_SECRET: "given our secret",
-}
+_CREATED = "created"
+_DONE = {Problem.INACTIVE: "switched on", Problem.WRONG_SECRET: "given our secret"}

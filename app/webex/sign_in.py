@@ -89,10 +89,7 @@ class Consent:
 
     def code_of(self, address: str) -> str:
         """The code in the address that Webex sent the browser back to; raises SignInRefused."""
-        try:
-            told = parse_qs(urlsplit(address.strip()).query)
-        except ValueError:
-            raise SignInRefused("that is no address; copy all of it from the browser") from None
+        told = _told(address)
         state = told.get("state", [""])[0]
         if not secrets.compare_digest(state.encode(), self.state.encode()):
             raise SignInRefused("the answer belongs to another sign-in; begin again")
@@ -124,6 +121,20 @@ def renew(api_url: str, app: App, refresh_token: str, *, clock: Clock) -> TokenP
     Raises TokenRefused when this one is over, and the WebexErrors of ``app.errors``.
     """
     return _ask(api_url, app, clock, grant_type="refresh_token", refresh_token=refresh_token)
+
+
+def _told(address: str) -> dict[str, list[str]]:
+    try:
+        # What a terminal cannot read as text is no part of an answer.
+        parts = urlsplit(address.encode(errors="replace").decode().strip())
+        # A browser may leave out the scheme, but never the question.
+        if not parts.netloc and not parts.query:
+            raise ValueError
+        return parse_qs(parts.query)
+    except ValueError:
+        raise SignInRefused(
+            "that is no address; copy all of it from the browser's address bar"
+        ) from None
 
 
 def _ask(api_url: str, app: App, clock: Clock, **form: str) -> TokenPair:

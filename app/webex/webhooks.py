@@ -1,8 +1,10 @@
 """The webhooks at Webex: listed, created, repaired, deleted."""
 
+from contextlib import suppress
 from enum import StrEnum
 from urllib.parse import quote
 
+from app.errors import AnswerUnreadable, NotFound, PartialList
 from app.models.webex import Webhook
 from app.webex.client import WebexClient
 
@@ -33,8 +35,27 @@ class Owner(StrEnum):
 
 
 def webhooks(client: WebexClient) -> list[Webhook]:
-    """All webhooks of the account, those that it made for its organization included."""
-    return [Webhook.read(item) for item in client.pages("/webhooks", {})]
+    """All webhooks of the account, those that it made for its organization included.
+
+    PartialList brings those that can be read where some cannot: one odd entry hides no other.
+    """
+    found: list[Webhook] = []
+    odd: list[str] = []
+    try:
+        for item in client.pages("/webhooks", {}):
+            try:
+                found.append(Webhook.read(item))
+            except AnswerUnreadable as error:
+                odd.append(str(error))
+    except PartialList as error:
+        odd.append(str(error))
+    if odd:
+        partial = PartialList(
+            f"not every webhook can be looked at: {'; '.join(dict.fromkeys(odd))}"
+        )
+        partial.items = [*found]
+        raise partial
+    return found
 
 
 def create(
@@ -48,7 +69,7 @@ def create(
 ) -> Webhook:
     """Register one webhook; Webex refuses one for the organization to all but administrators."""
     body = {
-        "name": f"{NAME_PREFIX}{resource}.{event}",
+        "name": _name(resource, event),
         "targetUrl": target_url,
         "resource": resource,
         "event": event,
@@ -58,21 +79,24 @@ def create(
     return Webhook.read(client.send("POST", "/webhooks", body | _signed(secret)))
 
 
-def repair(
-    client: WebexClient, webhook: Webhook, *, target_url: str, secret: str | None
-) -> Webhook:
+def repair(client: WebexClient, webhook: Webhook, *, target_url: str, secret: str | None) -> None:
     """Switch one webhook on, let it lead to us and give it our secret."""
-    body = {"name": webhook.name, "targetUrl": target_url, "status": "active"}
+    # Webex wants a name, and what it lists need not have one.
+    name = webhook.name or _name(webhook.resource, webhook.event)
+    body = {"name": name, "targetUrl": target_url, "status": "active"}
     if webhook.owned_by == Owner.ORG:
         body["ownedBy"] = Owner.ORG
-    return Webhook.read(
-        client.send("PUT", f"/webhooks/{quote(webhook.id, safe='')}", body | _signed(secret))
-    )
+    client.send("PUT", f"/webhooks/{quote(webhook.id, safe='')}", body | _signed(secret))
 
 
 def delete(client: WebexClient, webhook: Webhook) -> None:
-    """Delete one webhook."""
-    client.send("DELETE", f"/webhooks/{quote(webhook.id, safe='')}")
+    """Delete one webhook; that somebody else has just done so is as good."""
+    with suppress(NotFound):
+        client.send("DELETE", f"/webhooks/{quote(webhook.id, safe='')}")
+
+
+def _name(resource: str, event: str) -> str:
+    return f"{NAME_PREFIX}{resource}.{event}"
 
 
 def _signed(secret: str | None) -> dict[str, str]:

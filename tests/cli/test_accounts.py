@@ -116,6 +116,57 @@ def test_a_callback_on_another_machine_needs_the_address_to_be_pasted(home: Hous
     assert "--paste" in said
 
 
+@pytest.mark.parametrize(
+    "uri", ["hello", "http://localhost:99999/callback", "http://[broken", "http://localhost:0/"]
+)
+@pytest.mark.parametrize("words", [[], ["--paste"]])
+def test_a_redirect_uri_that_is_no_address_is_told(home: House, uri: str, words: list[str]) -> None:
+    said = home.command("login", "--redirect-uri", uri, *words, code=2)
+
+    assert f"{uri} is no address that a browser can be sent to" in said
+    assert "Traceback" not in said
+
+
+def test_a_port_that_is_in_use_is_told_with_the_ways_out(home: House) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        callback = f"http://localhost:{taken.getsockname()[1]}/callback"
+        said = home.command("login", "--no-browser", "--redirect-uri", callback, code=2)
+
+    assert "cannot be listened at (Address already in use)" in said
+    assert "another redirect URI" in said
+    assert "--paste" in said
+
+
+def test_rubbish_at_the_callback_is_answered_and_the_wait_goes_on(home: House) -> None:
+    port = free_port()
+    callback = f"http://localhost:{port}/callback"
+    argv = [*CLI, "login", "sales", "--no-browser", "--redirect-uri", callback]
+    rubbish = (
+        b"GET /callback?code=x&state=%ff%fe HTTP/1.1",
+        b"GET /callback?code=x&state=\xff\xfe HTTP/1.1",
+        b"GET /callback HTTP/1.1",
+        b"GET http://[/callback?state=x HTTP/1.1",
+    )
+    with spawn(argv, home.environment, cwd=home.folder) as login:
+        said = login.wait_for("Waiting for the answer")
+        answers = [answer_to(port, line) for line in rubbish]
+        assert requests.get(address_in(said), timeout=10).status_code == 200
+        assert login.process.wait(20) == 0, login.output()
+        told = login.output()
+
+    assert [answer.split()[1] for answer in answers] == [b"400"] * len(rubbish)
+    assert all(b"another sign-in" in answer for answer in answers[:3])
+    assert "Traceback" not in told
+    assert "GET /callback" not in told, "requests are nothing for the terminal"
+
+
+def answer_to(port: int, request_line: bytes) -> bytes:
+    """What is answered to one line and no more."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(request_line + b"\r\nHost: \xff[\r\nConnection: close\r\n\r\n")
+        return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
 def test_accounts_are_added_from_files_listed_and_removed(home: House) -> None:
     (home.folder / "bot").write_text("simulator-token\n")
     (home.folder / "app").write_text("simulator-refresh-token\n")

@@ -1,11 +1,14 @@
 """Our webhooks exist exactly once, are active and lead here, whatever was there before."""
 
-from dataclasses import replace
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from app.errors import Forbidden
+from app.errors import Forbidden, PartialList, WebexUnavailable
 from app.ingestion.registration import (
     MENDED,
     Place,
@@ -14,10 +17,11 @@ from app.ingestion.registration import (
     mend,
     reactivate,
     register,
+    treat,
     unregister,
 )
 from app.webex.client import WebexClient
-from app.webex.webhooks import WANTED, Owner, create, webhooks
+from app.webex.webhooks import WANTED, Owner, create, delete, webhooks
 from simulator import Simulator
 from tests.ingestion.conftest import MakeStage
 from tests.stage import SECRET, Stage
@@ -98,6 +102,7 @@ def test_what_was_wrong_in_every_way_is_right_after_registering(
         Problem.MISSING: [
             "meetings.updated",
             "meetings.deleted",
+            "meetings.started",
             "recordings.updated",
             "recordings.deleted",
             "meetingTranscripts.created",
@@ -110,18 +115,168 @@ def test_what_was_wrong_in_every_way_is_right_after_registering(
 
     assert {*done} == {
         *("created", "switched on", "deleted a duplicate"),
-        *("led to this address", "given our secret", "kept"),
+        *("given our secret", "kept"),
     }
-    assert problems(client) == {Problem.FOREIGN: ["meetings.ended"]}
+    assert problems(client) == {
+        Problem.FOREIGN: ["meetings.ended"],
+        Problem.WRONG_URL: ["meetings.started"],
+    }
     assert everything_is_right(client)
 
 
 def test_another_installation_of_the_same_account_is_left_alone(client: WebexClient) -> None:
     registered(client)
-    other = replace(HERE, target_url=ELSEWHERE)
-    register(client, target_url=other.target_url, secret="theirs")
+    other = Place(ELSEWHERE, "theirs")
+    register(client, target_url=other.target_url, secret=other.secret)
 
-    assert set(problems(client)) <= {Problem.FOREIGN, Problem.WRONG_URL}
+    mend(client, examine(webhooks(client), other), other)
+
+    assert everything_is_right(client)
+    assert {each.problem for each in examine(webhooks(client), other)} == {Problem.WRONG_URL}
+    assert set(problems(client)) == {Problem.WRONG_URL}
+
+
+def test_what_leads_to_an_address_of_before_is_led_here_on_request_alone(
+    client: WebexClient,
+) -> None:
+    register(client, target_url=ELSEWHERE, secret="of before")
+    third = "https://another.example.com/webhooks/webex"
+    kept = made(client, "meetings", "ended", third)
+    made(client, "recordings", "created")
+
+    register(client, target_url=HERE.target_url, secret=HERE.secret, take_over=ELSEWHERE)
+
+    assert everything_is_right(client)
+    assert [w.id for w in webhooks(client) if w.target_url != HERE.target_url] == [kept]
+
+
+def test_two_that_register_at_once_keep_the_same_webhooks(
+    simulator: Simulator, make_client: MakeClient
+) -> None:
+    simulator.control.add_fault(method="POST", path_regex="/webhooks", delay_seconds=0.05, times=22)
+    simulator.control.add_fault(method="DELETE", path_regex="/webhooks", delay_seconds=0.05)
+    begin = threading.Barrier(2)
+
+    def one(_number: int) -> list[str]:
+        client = make_client(simulator.api_url)
+        begin.wait(10)
+        return registered(client)
+
+    with ThreadPoolExecutor(2) as threads:
+        done = [action for actions in threads.map(one, range(2)) for action in actions]
+
+    assert everything_is_right(make_client(simulator.api_url))
+    assert "deleted a duplicate" in done
+
+
+def test_of_two_alike_everybody_keeps_the_older_one(client: WebexClient) -> None:
+    first, second = made(client, "meetings", "ended"), made(client, "meetings", "ended")
+    found = sorted(webhooks(client), key=lambda each: (each.created, each.id))
+
+    doubled = [
+        [each.webhook.id for each in examine(order, HERE) if each.webhook is not None]
+        for order in (found, found[::-1])
+    ]
+
+    assert {first, second} == {each.id for each in found}
+    assert doubled == [[found[1].id]] * 2
+
+
+def test_a_webhook_that_somebody_else_has_deleted_is_as_good_as_deleted(
+    client: WebexClient,
+) -> None:
+    made(client, "meetings", "ended")
+    (webhook,) = webhooks(client)
+
+    delete(client, webhook)
+    delete(client, webhook)
+
+    assert webhooks(client) == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"id": None},
+        {"id": 5, "name": None},
+        {"resource": None},
+        {"name": None, "status": "asleep"},
+        {"errors": {"title": {"code": "kms_failure"}}},
+    ],
+)
+def test_one_odd_webhook_hides_no_other(
+    simulator: Simulator, client: WebexClient, odd: dict[str, Any]
+) -> None:
+    registered(client)
+    made(client, "meetings", "ended")
+    switch_off(simulator, next(w.id for w in webhooks(client) if w.event == "left"))
+    items = client.get("/webhooks")["items"]
+    items[0] |= odd
+    simulator.control.add_fault(
+        method="GET", path_regex="/webhooks$", body={"items": items}, times=1
+    )
+
+    told: list[str] = []
+    with suppress(PartialList):
+        register(
+            client,
+            target_url=HERE.target_url,
+            secret=HERE.secret,
+            tell=lambda change: told.append(change.action),
+        )
+
+    assert {"switched on", "deleted a duplicate", "kept"} <= {*told}
+    registered(client)
+    assert everything_is_right(client)
+
+
+def test_a_webhook_that_cannot_be_read_is_told_at_the_end(
+    simulator: Simulator, client: WebexClient
+) -> None:
+    simulator.control.add_fault(
+        method="GET", path_regex="/webhooks$", body={"items": [{"id": None}, None]}, times=1
+    )
+
+    with pytest.raises(PartialList, match=r"id is wrong; Webex could not read 1 item"):
+        registered(client)
+
+    assert everything_is_right(client)
+
+
+def test_registering_that_breaks_off_tells_what_was_done_before(
+    simulator: Simulator, client: WebexClient
+) -> None:
+    simulator.control.add_fault(method="POST", path_regex="/webhooks", skip=3, status=502)
+    told: list[str] = []
+
+    with capture_logs() as logs, pytest.raises(WebexUnavailable):
+        register(
+            client,
+            target_url=HERE.target_url,
+            secret=HERE.secret,
+            tell=lambda change: told.append(change.event),
+        )
+
+    logged = [each["event_name"] for each in logs if each["event"] == "webhook.changed"]
+    assert told == logged == ["created", "updated", "deleted"]
+
+
+def test_without_a_secret_of_ours_a_signed_webhook_is_as_good_as_any(client: WebexClient) -> None:
+    registered(client)
+
+    assert examine(webhooks(client), Place(HERE.target_url, None)) == []
+
+
+def test_what_webex_refuses_ends_the_mending_and_not_the_telling(
+    simulator: Simulator, client: WebexClient
+) -> None:
+    simulator.control.add_fault(method="POST", path_regex="/webhooks", skip=3, status=403)
+    told: list[str] = []
+
+    with pytest.raises(Forbidden):
+        treat(client, HERE, fix=True, tell=lambda _finding, action: told.append(action))
+
+    assert told == ["created"] * 3 + [""] * (len(WANTED) - 3)
 
 
 def test_unregistering_deletes_what_leads_here_alone(client: WebexClient) -> None:

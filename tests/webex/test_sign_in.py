@@ -85,6 +85,8 @@ def test_the_address_asks_for_the_scopes_and_tells_neither_secret_nor_verifier()
         ("?state={state}&error=access_denied&error_description=No+thanks", "No thanks"),
         ("?state={state}&error=access_denied", "access_denied"),
         ("?code=abc&state=%C3%A9", "another sign-in"),
+        ("?code=abc&state=%FF", "another sign-in"),
+        ("?code=abc&state=\udcff", "another sign-in"),
     ],
 )
 def test_an_answer_that_brings_no_code_says_why(query: str, said: str) -> None:
@@ -94,9 +96,9 @@ def test_an_answer_that_brings_no_code_says_why(query: str, said: str) -> None:
         consent.code_of(CALLBACK + query.format(state=consent.state))
 
 
-@pytest.mark.parametrize("rubbish", ["http://[broken/?code=1", "what?", ""])
+@pytest.mark.parametrize("rubbish", ["http://[broken/?code=1", "what?", "", "hello"])
 def test_what_is_no_address_is_refused(rubbish: str) -> None:
-    with pytest.raises(SignInRefused):
+    with pytest.raises(SignInRefused, match="no address"):
         Consent.begin(APP, CALLBACK).code_of(rubbish)
 
 
