@@ -1,9 +1,9 @@
 """The webhooks at Webex: listed, created, repaired, deleted."""
 
 from enum import StrEnum
-from urllib.parse import quote
 
 from app.models.webex import Webhook
+from app.webex.addresses import part
 from app.webex.client import WebexClient
 
 WANTED = (
@@ -65,14 +65,12 @@ def repair(
     body = {"name": webhook.name, "targetUrl": target_url, "status": "active"}
     if webhook.owned_by == Owner.ORG:
         body["ownedBy"] = Owner.ORG
-    return Webhook.read(
-        client.send("PUT", f"/webhooks/{quote(webhook.id, safe='')}", body | _signed(secret))
-    )
+    return Webhook.read(client.send("PUT", f"/webhooks/{part(webhook.id)}", body | _signed(secret)))
 
 
 def delete(client: WebexClient, webhook: Webhook) -> None:
     """Delete one webhook."""
-    client.send("DELETE", f"/webhooks/{quote(webhook.id, safe='')}")
+    client.send("DELETE", f"/webhooks/{part(webhook.id)}")
 
 
 def _signed(secret: str | None) -> dict[str, str]:
