@@ -23,6 +23,7 @@
     │   ├── RateLimited        429, or our own budget is spent (retry_after_seconds)
     │   ├── WebexUnavailable   no answer, 5xx, 408, 423, 425
     │   ├── PartialList        a list in which Webex itself could not read every item
+    │   ├── IdUnusable         an id that would lead to something else
     │   └── AnswerUnreadable   an answer that is not what the API describes
     └── TransferError          a file did not arrive
         ├── LinkDead           the download link no longer leads to the file
@@ -214,6 +215,12 @@ class AnswerUnreadable(WebexError):
 
     code = "answer_unreadable"
     retryable = True
+
+
+class IdUnusable(WebexError):
+    """An id that cannot stand in an address: it would lead to something else."""
+
+    code = "id_unusable"
 
 
 class PartialList(WebexError):

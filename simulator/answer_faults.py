@@ -26,7 +26,7 @@ class AnswerFault(BaseModel):
     change: dict[str, Any] = {}
     times_hours_ahead: int | None = Field(default=None, ge=-12, le=14)
     numbers_as_text: bool = False
-    next_link: Literal["another-host", "circle"] | None = None
+    next_link: Literal["another-host", "circle", "missing"] | None = None
 
 
 def spoil(response: Response) -> Response:
@@ -45,7 +45,9 @@ def spoil(response: Response) -> Response:
     else:
         body = _changed(body, fault)
     response.set_data(json.dumps(body, ensure_ascii=False))
-    if fault.next_link is not None:
+    if fault.next_link == "missing":
+        response.headers.pop("Link", None)
+    elif fault.next_link is not None:
         response.headers["Link"] = f'<{_next_url(fault.next_link)}>; rel="next"'
     return response
 

@@ -219,7 +219,7 @@ def to_json(value: Any) -> bytes:
 
     Half of a surrogate pair, which UTF-8 does not have, is written as its JSON escape.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
     return text.encode(errors="backslashreplace")
 
 

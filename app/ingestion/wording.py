@@ -38,6 +38,7 @@ _REASONS = {
     ),
     Reason.NOT_FINAL: "Webex does not know yet when everybody came and went",
     Reason.TIMES_MISSING: "stored, but Webex never told when everybody came and went",
+    Reason.PARTS_MISSING: "stored, but Webex never had all that belongs to it",
     Reason.MEETING_UNKNOWN: "Webex has not told yet when and where the meeting took place",
     Reason.MEETING_IN_PROGRESS: "the meeting is still going on",
     Reason.SETTLING: "found, now looking whether more appear",

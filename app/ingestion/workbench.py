@@ -43,7 +43,7 @@ class Pace:
 
         Webex says "within 15 minutes" of most of them, and nobody waits for one.
         """
-        return 10 * self.first_seconds
+        return 15 * self.first_seconds
 
     @property
     def live_seconds(self) -> float:

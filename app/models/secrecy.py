@@ -10,6 +10,8 @@ _SECRET_KEY = re.compile(
     r"|(download|playback|recording|share|stream(ing)?|rtmp|start|join)_?(url|link)s?$",
     re.IGNORECASE,
 )
+_TYPED = frozenset({"text", "question", "answer", "answers", "title", "value"})
+"""Under these names people write: a link that somebody sent to others is what they said."""
 _URL = re.compile(r"\s*https?://\S+\s*", re.IGNORECASE)
 _SECRET_TEXT = re.compile(
     r"[?&](ticket|token|access_token|password|pwd|RCID)=|/MultiThreadDownloadServlet|/downloadMedia\.do"
@@ -22,14 +24,15 @@ def without_secrets(value: Any) -> Any:
     """Return JSON as Webex sent it, without passwords, codes, tokens, tickets and download links.
 
     Decides by the name of a field first; a text under any other name is dropped when it is
-    a download link. Lists keep their order; a link inside a list becomes None. Yes and no are
-    never secret (``excludePassword``). Links that let somebody into a meeting count as passwords.
+    a download link, unless people write under that name (the text of a chat). Lists keep their
+    order; a link inside a list becomes None. Yes and no are never secret (``excludePassword``).
+    Links that let somebody into a meeting count as passwords.
     """
     if isinstance(value, dict):
         return {
-            key: without_secrets(inner)
+            key: inner if _is_typed(key, inner) else without_secrets(inner)
             for key, inner in value.items()
-            if not _is_secret(key, inner) and not _is_link(inner)
+            if not _is_secret(key, inner) and (_is_typed(key, inner) or not _is_link(inner))
         }
     if isinstance(value, list):
         return [without_secrets(inner) for inner in value]
@@ -44,6 +47,11 @@ def _is_secret(key: str, value: Any) -> bool:
 def _is_secret_name(key: str) -> bool:
     # Webex's names are few and come with every event; looking costs more than remembering.
     return _SECRET_KEY.search(key) is not None
+
+
+def _is_typed(key: str, value: Any) -> bool:
+    texts = value if isinstance(value, list) else [value]
+    return key in _TYPED and all(isinstance(each, str) for each in texts)
 
 
 def _is_link(value: Any) -> bool:

@@ -108,6 +108,7 @@ class Reason(StrEnum):
     TRANSCRIPTION_OFF = "transcription_off"
     NOT_FINAL = "not_final"
     TIMES_MISSING = "times_missing"
+    PARTS_MISSING = "parts_missing"
     MEETING_UNKNOWN = "meeting_unknown"
     MEETING_IN_PROGRESS = "meeting_in_progress"
     SETTLING = "settling"

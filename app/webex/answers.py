@@ -1,6 +1,8 @@
 """What Webex's answers mean: one status, one error."""
 
+import math
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +22,8 @@ from app.models.times import retry_after_seconds
 
 _LATER = {408, 423, 425}
 _NEVER = {501, 505}
+_DEEPEST = 64
+_PIECE_BYTES = 64 * 1024
 _NO_REASON = "without a reason"
 _UNTOLD = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\bBearer\s+\S+", re.IGNORECASE)
 
@@ -57,11 +61,33 @@ def raise_for_answer(response: requests.Response, now: datetime) -> None:
     raise kinds.get(status, WebexError)(text, **told)  # type: ignore[arg-type]
 
 
+def read_whole(response: requests.Response, most_bytes: int) -> requests.Response:
+    """An answer whose body had not been read, with it; AnswerUnreadable where it is larger."""
+    content = bytearray()
+    for piece in response.iter_content(_PIECE_BYTES):
+        content += piece
+        if len(content) > most_bytes:
+            response.close()
+            raise AnswerUnreadable(
+                f"Webex sent more than {most_bytes // 1024**2} MiB", status=response.status_code
+            )
+    response._content = bytes(content)
+    return response
+
+
 def read_json(response: requests.Response) -> dict[str, Any]:
-    """The JSON object of an answer; AnswerUnreadable for anything else."""
+    """The JSON object of an answer; AnswerUnreadable for anything else.
+
+    What JSON does not know (NaN, Infinity and numbers beyond all floats) is nothing else, and
+    neither is what lies so deep that nobody could write it down again.
+    """
     value = _json(response)
     if not isinstance(value, dict):
         raise AnswerUnreadable("Webex's answer is not a JSON object", status=response.status_code)
+    if _is_deep(value):
+        raise AnswerUnreadable(
+            f"Webex's answer is nested more than {_DEEPEST} deep", status=response.status_code
+        )
     return value
 
 
@@ -80,9 +106,32 @@ def _description(body: dict[str, Any]) -> Any:
 
 def _json(response: requests.Response) -> Any:
     try:
-        return response.json()
+        return response.json(parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         return None
+
+
+def _finite(text: str) -> float:
+    """A number that JSON can say again; Python reads NaN and Infinity, and 1e999 as Infinity."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number that JSON does not know")
+    return number
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for each in level for inner in _inside(each)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _plain(text: str) -> str:

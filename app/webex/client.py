@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Protocol, Self
-from urllib.parse import urlsplit
 
 import requests
 import structlog
@@ -22,20 +21,19 @@ from app.errors import (
     WebexUnavailable,
 )
 from app.models.times import Clock
-from app.webex.answers import raise_for_answer, read_json
+from app.webex.answers import raise_for_answer, read_json, read_whole
+from app.webex.paging import PAGE_SIZE, Page, Walk, Wanted, is_partial, smaller
 from app.webex.waiting import waited
 
 log = structlog.get_logger()
 
-PAGE_SIZE = 100
-_SMALLEST_PAGE = 10
 _MOST_PAGES = 1000
 # One request and its quick repetitions end well within a lease of thirty seconds.
 _TIMEOUT_SECONDS = (5, 20)
 _PATIENCE_SECONDS = 5
 _NO_TEXTS = ("text/html", "application/xhtml+xml", "application/json")
+_MOST_BYTES = 16 * 1024**2
 _MOST_TEXT_BYTES = 64 * 1024**2
-_MAX = re.compile(r"([?&]max=)(\d{1,6})(?=&|$)")
 _TOKEN = re.compile(r"[!-~]+")
 
 
@@ -93,37 +91,45 @@ class WebexClient:
 
     def get_text(self, path: str, params: Mapping[str, Any] | None = None) -> bytes:
         """The bytes of a text of at most 64 MiB, as Webex sent them; never a page or a message."""
-        response = self._ask("GET", f"{self.api_url}{path}", params=params, accept="*/*")
+        response = self._ask(
+            "GET",
+            f"{self.api_url}{path}",
+            params=params,
+            accept="*/*",
+            most_bytes=_MOST_TEXT_BYTES,
+        )
         told = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if told in _NO_TEXTS:
             raise AnswerUnreadable(f"Webex sent {told} instead of a text")
-        if len(response.content) > _MOST_TEXT_BYTES:
-            raise AnswerUnreadable("Webex sent more than 64 MiB of text")
         return response.content
 
-    def pages(self, path: str, params: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def pages(
+        self, path: str, params: Mapping[str, Any], *, by_offset: bool = False
+    ) -> Iterator[dict[str, Any]]:
         """Every item of a list, over all pages; ``max`` None where Webex does not know it.
 
         Follows ``Link: rel="next"`` as it is, through empty pages (they may stand anywhere),
-        until there is none; never to another host, never in a circle. A page that is answered
-        504 is asked for again with half its ``max``, down to ten. Raises PartialList after
-        the last item when Webex could not read some items itself.
+        until there is none; never to another host, never in a circle. With ``by_offset`` a list
+        without such a link goes on by ``offset``, until a page brings nothing new. A page that is
+        answered 504 is asked for again with half its ``max``, down to ten. Raises PartialList
+        after the last item when Webex could not read some items itself.
         """
-        url = f"{self.api_url}{path}"
-        wanted: Mapping[str, Any] | None = {"max": PAGE_SIZE, **params}
-        seen, unread = {url}, 0
+        page: Page = f"{self.api_url}{path}", {"max": PAGE_SIZE, **params}
+        walk = Walk(self.api_url, page, by_offset=by_offset)
+        unread = 0
         for _ in range(_MOST_PAGES):
-            response = self._page(url, wanted)
+            response, wanted = self._page(page)
             items = read_json(response).get("items")
             if not isinstance(items, list):
                 raise AnswerUnreadable("Webex's list has no items")
-            readable = [item for item in items if not _is_partial(item)]
-            unread += len(items) - len(readable)
+            new = walk.new_of(items)
+            readable = [item for item in new if not is_partial(item)]
+            unread += len(new) - len(readable)
             yield from readable
-            following = self._next(response, seen)
+            following = walk.following(response, wanted, is_new=bool(new))
             if following is None:
                 break
-            url, wanted = following, None
+            page = following
         else:
             raise AnswerUnreadable(f"Webex's list has more than {_MOST_PAGES} pages")
         if unread:
@@ -141,29 +147,17 @@ class WebexClient:
         response = self._ask(method, f"{self.api_url}{path}", json=body, content_type=content_type)
         return read_json(response) if response.content else {}
 
-    def _page(self, url: str, wanted: Mapping[str, Any] | None) -> requests.Response:
+    def _page(self, page: Page) -> tuple[requests.Response, Wanted]:
         """One page; a smaller one where Webex takes too long for it, which is its own advice."""
         while True:
+            url, wanted = page
             try:
-                return self._ask("GET", url, params=wanted)
+                return self._ask("GET", url, params=wanted), wanted
             except WebexUnavailable as error:
-                smaller = _smaller(url, wanted) if error.status == 504 else None
-                if smaller is None:
+                less = smaller(page) if error.status == 504 else None
+                if less is None:
                     raise
-                url, wanted = smaller
-
-    def _next(self, response: requests.Response, seen: set[str]) -> str | None:
-        url = response.links.get("next", {}).get("url")
-        if not url:
-            return None
-        # Webex once sent `max=null` in the next address (seen by the Python SDK).
-        url = str(url).replace("max=null", f"max={PAGE_SIZE}")
-        if _origin(url) != _origin(self.api_url):
-            raise AnswerUnreadable("Webex's list goes on at another host; it was not followed")
-        if url in seen:
-            raise AnswerUnreadable("Webex's list goes round in a circle")
-        seen.add(url)
-        return url
+                page = less
 
     def _ask(
         self,
@@ -174,11 +168,13 @@ class WebexClient:
         json: Mapping[str, Any] | None = None,
         accept: str = "application/json",
         content_type: str = "application/json",
+        most_bytes: int = _MOST_BYTES,
     ) -> requests.Response:
         headers = {"Accept": accept} | ({"Content-Type": content_type} if json is not None else {})
+        sent = {"params": params, "json": json, "headers": headers}
 
         def ask(token: str) -> requests.Response:
-            return self._ask_once(method, url, token, params=params, json=json, headers=headers)
+            return self._ask_once(method, url, token, most_bytes, **sent)
 
         def once() -> requests.Response:
             token = self._tokens.at_hand() or waited(self._tokens.current, self._before_request)
@@ -200,10 +196,8 @@ class WebexClient:
         method: str,
         url: str,
         token: str,
-        *,
-        params: Mapping[str, Any] | None,
-        json: Mapping[str, Any] | None,
-        headers: Mapping[str, str],
+        most_bytes: int,
+        **sent: Any,
     ) -> requests.Response:
         self._before_request()
         self._gate.enter()
@@ -213,13 +207,13 @@ class WebexClient:
                     self._session().request,
                     method,
                     url,
-                    params=params,
-                    json=json,
-                    headers=headers,
+                    **sent,
                     auth=partial(_authorize, token),
                     timeout=_TIMEOUT_SECONDS,
                     allow_redirects=False,
-                )
+                    stream=True,
+                ),
+                most_bytes,
             )
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Their texts hold addresses, so only the kind of error is told.
@@ -238,7 +232,7 @@ class WebexClient:
             raise
         return response
 
-    def _answer(self, ask: Callable[[], requests.Response]) -> requests.Response:
+    def _answer(self, ask: Callable[[], requests.Response], most_bytes: int) -> requests.Response:
         def look() -> None:
             try:
                 self._before_request()
@@ -247,7 +241,7 @@ class WebexClient:
                 del self._sessions.session
                 raise
 
-        return waited(ask, look)
+        return waited(lambda: read_whole(ask(), most_bytes), look)
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._sessions, "session", None)
@@ -272,33 +266,6 @@ def _authorize(token: str, request: requests.PreparedRequest) -> requests.Prepar
         )
     request.headers["Authorization"] = f"Bearer {token}"
     return request
-
-
-def _origin(url: str) -> tuple[str, str] | None:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    return parts.scheme, parts.netloc
-
-
-def _smaller(
-    url: str, wanted: Mapping[str, Any] | None
-) -> tuple[str, Mapping[str, Any] | None] | None:
-    """The same page with half of its ``max``, in whichever place that stands; None below ten."""
-    told = _MAX.search(url)
-    size = int((wanted.get("max") or 0) if wanted else told[2] if told else 0)
-    if size <= _SMALLEST_PAGE:
-        return None
-    half = max(size // 2, _SMALLEST_PAGE)
-    if wanted:
-        return url, {**wanted, "max": half}
-    return _MAX.sub(rf"\g<1>{half}", url, count=1), None
-
-
-def _is_partial(item: Any) -> bool:
-    # A per-item `errors` object means that Webex itself could not read the item now.
-    return not isinstance(item, dict) or isinstance(item.get("errors"), dict)
 
 
 def _patiently(ask: Callable[[], requests.Response]) -> requests.Response:

@@ -3,84 +3,94 @@
 None of these is announced by a webhook (Webhooks guide), so each is asked for until it is there.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
-from app.errors import AnswerUnreadable
+from app.errors import IdUnusable, NotFound, PartialList, WebexError
 from app.models.times import format_time
-from app.webex.client import PAGE_SIZE, WebexClient
+from app.webex.addresses import part
+from app.webex.client import WebexClient
 
-Items = list[dict[str, Any]]
+Item = dict[str, Any]
+Items = list[Item]
+Place = tuple[str | Item, ...]
+"""An address: its words, and the items whose ids stand between them."""
 
-_MOST_PAGES = 1000
+_NO_PARAMS: Mapping[str, Any] = {}
+# Webex does not know it here.
+_NO_MAX = {"max": None}
 _AROUND = timedelta(days=1)
 # The hour is for clocks that differ.
 _LONGEST_AGO = timedelta(days=90) - timedelta(hours=1)
 
 
-def summaries(client: WebexClient, meeting_id: str, *, as_officer: bool = False) -> Items:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What Webex has of a list, and the errors that kept the rest of it from us.
+
+    Those that may pass are not among them: they end the question, as everywhere.
+    """
+
+    items: Items = field(default_factory=list)
+    missing: list[WebexError] = field(default_factory=list)
+
+
+def summaries(client: WebexClient, meeting_id: str, *, as_officer: bool = False) -> Found:
     """The AI summary with its action items; ``notes.content`` is HTML.
 
     Compliance officers have a path of their own, which lists deleted ones too: those are left out.
     """
     path = "/admin/meetingSummaries" if as_officer else "/meetingSummaries"
-    found = _items(client, path, meeting_id, max=None)
-    return [each for each in found if each.get("status") != "deleted"]
+    found = _list(client, meeting_id, (path,), _NO_MAX)
+    return Found([each for each in found.items if each.get("status") != "deleted"], found.missing)
 
 
-def invitees(client: WebexClient, meeting_id: str, *, host_email: str | None = None) -> Items:
+def invitees(client: WebexClient, meeting_id: str, *, host_email: str | None = None) -> Found:
     """Who was invited."""
     host = {"hostEmail": host_email} if host_email else {}
-    return _items(client, "/meetingInvitees", meeting_id, **host)
+    return _list(client, meeting_id, ("/meetingInvitees",), host)
 
 
-def chats(client: WebexClient, meeting_id: str) -> Items:
-    """What was written in the chat; paged by ``offset``, whether or not there is a Link."""
-    found: dict[str, dict[str, Any]] = {}
-    for _ in range(_MOST_PAGES):
-        asked = {"meetingId": meeting_id, "max": PAGE_SIZE, "offset": len(found)}
-        page = client.get("/meetings/postMeetingChats", asked).get("items")
-        if not isinstance(page, list):
-            raise AnswerUnreadable("Webex's list has no items")
-        new = {str(each.get("id")): each for each in page if isinstance(each, dict)}
-        # A server that ignores the offset sends the same again and again.
-        if not new.keys() - found.keys():
-            return list(found.values())
-        found |= new
-    raise AnswerUnreadable(f"Webex's list has more than {_MOST_PAGES} pages")
+def chats(client: WebexClient, meeting_id: str) -> Found:
+    """What was written in the chat; paged by ``offset``, with a Link or without one."""
+    return _list(client, meeting_id, ("/meetings/postMeetingChats",), by_offset=True)
 
 
-def polls(client: WebexClient, meeting_id: str) -> Items:
+def polls(client: WebexClient, meeting_id: str) -> Found:
     """The polls that were held, with their questions."""
-    return _items(client, "/meetings/polls", meeting_id, max=None)
+    return _list(client, meeting_id, ("/meetings/polls",), _NO_MAX)
 
 
-def poll_results(client: WebexClient, meeting_id: str) -> Items:
+def poll_results(client: WebexClient, meeting_id: str) -> Found:
     """What was answered in the polls, all respondents of every question included."""
-    found = _items(client, "/meetings/pollResults", meeting_id)
-    for poll in found:
-        for question in _dicts(poll.get("questions")):
-            place = (_part(poll), "questions", _part(question), "respondents")
-            _complete(client, question, "respondents", "/meetings/polls", place, meeting_id)
+    found = _list(client, meeting_id, ("/meetings/pollResults",))
+    for poll in found.items:
+        for question in dicts(poll.get("questions")):
+            place = ("/meetings/polls", poll, "questions", question, "respondents")
+            _complete(client, meeting_id, found, question, "respondents", place)
     return found
 
 
-def questions(client: WebexClient, meeting_id: str) -> Items:
+def questions(client: WebexClient, meeting_id: str) -> Found:
     """What was asked in Q&A, all answers to every question included."""
-    found = _items(client, "/meetings/q_and_a", meeting_id)
-    for question in found:
-        place = (_part(question), "answers")
-        _complete(client, question, "answers", "/meetings/q_and_a", place, meeting_id)
+    found = _list(client, meeting_id, ("/meetings/q_and_a",))
+    for question in found.items:
+        place = ("/meetings/q_and_a", question, "answers")
+        _complete(client, meeting_id, found, question, "answers", place)
     return found
 
 
-def closed_captions(client: WebexClient, meeting_id: str) -> Items:
+def closed_captions(client: WebexClient, meeting_id: str) -> Found:
     """The closed captions with their snippets; for compliance officers."""
-    found = _items(client, "/meetingClosedCaptions", meeting_id, max=None)
-    for each in found:
-        path = f"/meetingClosedCaptions/{_part(each)}/snippets"
-        each["snippets"] = _items(client, path, meeting_id, max=None)
+    found = _list(client, meeting_id, ("/meetingClosedCaptions",), _NO_MAX)
+    for each in found.items:
+        snippets = _list(client, meeting_id, ("/meetingClosedCaptions", each, "snippets"), _NO_MAX)
+        each["snippets"] = snippets.items
+        found.missing.extend(snippets.missing)
+        if not snippets.items and not snippets.missing:
+            found.missing.append(NotFound("Webex has no snippets of its closed captions"))
     return found
 
 
@@ -92,42 +102,61 @@ def attendees(
     start: datetime,
     end: datetime,
     now: datetime,
-) -> Items:
+) -> Found:
     """The report about who attended; Webex keeps it for ninety days, and looks no further back."""
     since = max(start - _AROUND, now - _LONGEST_AGO)
-    window = {"from": format_time(since), "to": format_time(end + _AROUND)}
-    return _items(client, "/meetingReports/attendees", meeting_id, siteUrl=site_url, **window)
+    which = {"siteUrl": site_url, "from": format_time(since), "to": format_time(end + _AROUND)}
+    return _list(client, meeting_id, ("/meetingReports/attendees",), which)
 
 
-def _items(client: WebexClient, path: str, meeting_id: str, **params: str | None) -> Items:
-    return list(client.pages(path, {"meetingId": meeting_id, **params}))
+def dicts(value: Any) -> Items:
+    """The objects of a list, of whatever Webex sent in its place."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-def _complete(
+def _list(
     client: WebexClient,
-    item: dict[str, Any],
-    name: str,
-    path: str,
-    place: tuple[str, ...],
     meeting_id: str,
-) -> None:
-    """Replace a list inside an item by all of it, where the item shows only its beginning.
+    place: Place,
+    params: Mapping[str, Any] = _NO_PARAMS,
+    *,
+    by_offset: bool = False,
+) -> Found:
+    """All of a list that Webex lets us have.
 
     The address is built from the ids, so that the token goes nowhere else.
     """
+    found, asked = Found(), {"meetingId": meeting_id, **params}
+    try:
+        path = "/".join(each if isinstance(each, str) else part(each.get("id")) for each in place)
+        for item in client.pages(path, asked, by_offset=by_offset):
+            found.items.append(item)
+    except WebexError as error:
+        if not _is_refusal(error):
+            raise
+        found.missing.append(error)
+    return found
+
+
+def _is_refusal(error: WebexError) -> bool:
+    """Whether Webex answers so now, and it is no fault of the moment; 404 may still change."""
+    if isinstance(error, PartialList | IdUnusable):
+        return True
+    return not error.retryable and error.status is not None and 400 <= error.status < 500
+
+
+def _complete(
+    client: WebexClient, meeting_id: str, found: Found, item: Item, name: str, place: Place
+) -> None:
+    """Replace a list inside an item by all of it, where the item shows only its beginning."""
     shown = item.get(name)
     if not isinstance(shown, dict):
         return
     links = shown.get("links")
     if isinstance(links, dict) and links.get("next"):
-        shown["items"] = _items(client, "/".join((path, *place)), meeting_id)
+        whole = _list(client, meeting_id, place)
+        found.missing.extend(whole.missing)
+        if len(whole.items) >= len(dicts(shown.get("items"))):
+            shown["items"] = whole.items
     # They lead to more of what is here, and expire.
     shown.pop("links", None)
-
-
-def _dicts(value: Any) -> Items:
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
-
-
-def _part(item: dict[str, Any]) -> str:
-    return quote(str(item.get("id")), safe="")

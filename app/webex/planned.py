@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
 from app.errors import WebexError
 from app.models.webex import MeetingDetails
+from app.webex.addresses import part
 from app.webex.client import WebexClient
 from app.webex.resources import gather, host, windows
 
@@ -66,7 +66,7 @@ def let_record(
     of the API asks for another type of content, so where it is refused that one follows, and
     then a PUT of the whole meeting as it is. Raises WebexError.
     """
-    path = f"/meetings/{quote(meeting_id, safe='')}"
+    path = f"/meetings/{part(meeting_id)}"
     wish = {"enabledAutoRecordMeeting": on, "sendEmail": False, **host(host_email)}
     for content_type in ("application/json", "application/json-patch+json"):
         try:

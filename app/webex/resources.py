@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from app.errors import Forbidden, NotFound, PartialList
 from app.models.times import format_time
@@ -18,6 +17,7 @@ from app.models.webex import (
     WebexModel,
     is_instance,
 )
+from app.webex.addresses import part
 from app.webex.client import WebexClient
 
 Model = TypeVar("Model", bound=WebexModel)
@@ -32,7 +32,7 @@ def meeting(
     client: WebexClient, meeting_id: str, *, host_email: str | None = None
 ) -> MeetingDetails:
     """The details of a meeting; NotFound until about fifteen minutes after its end."""
-    path = f"/meetings/{quote(meeting_id, safe='')}"
+    path = f"/meetings/{part(meeting_id)}"
     return MeetingDetails.read(client.get(path, host(host_email)))
 
 
@@ -82,7 +82,7 @@ def recording(
 
     There is none below ``/admin``: administrators name the host here.
     """
-    path = f"/recordings/{quote(recording_id, safe='')}"
+    path = f"/recordings/{part(recording_id)}"
     return Recording.read(client.get(path, host(host_email)))
 
 
@@ -121,14 +121,14 @@ def transcript_text(
     host than they have, and the token must not go anywhere else.
     """
     return client.get_text(
-        f"/meetingTranscripts/{quote(transcript_id, safe='')}/download",
+        f"/meetingTranscripts/{part(transcript_id)}/download",
         {"meetingId": meeting_id, "format": text_format, **host(host_email)},
     )
 
 
 def snippets(client: WebexClient, transcript_id: str) -> list[TranscriptSnippet]:
     """What was said in a transcript, in order."""
-    path = f"/meetingTranscripts/{quote(transcript_id, safe='')}/snippets"
+    path = f"/meetingTranscripts/{part(transcript_id)}/snippets"
     return gather(TranscriptSnippet, [client.pages(path, {})])
 
 

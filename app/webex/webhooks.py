@@ -2,10 +2,10 @@
 
 from contextlib import suppress
 from enum import StrEnum
-from urllib.parse import quote
 
 from app.errors import AnswerUnreadable, NotFound, PartialList
 from app.models.webex import Webhook
+from app.webex.addresses import part
 from app.webex.client import WebexClient
 
 WANTED = (
@@ -86,13 +86,13 @@ def repair(client: WebexClient, webhook: Webhook, *, target_url: str, secret: st
     body = {"name": name, "targetUrl": target_url, "status": "active"}
     if webhook.owned_by == Owner.ORG:
         body["ownedBy"] = Owner.ORG
-    client.send("PUT", f"/webhooks/{quote(webhook.id, safe='')}", body | _signed(secret))
+    client.send("PUT", f"/webhooks/{part(webhook.id)}", body | _signed(secret))
 
 
 def delete(client: WebexClient, webhook: Webhook) -> None:
     """Delete one webhook; that somebody else has just done so is as good."""
     with suppress(NotFound):
-        client.send("DELETE", f"/webhooks/{quote(webhook.id, safe='')}")
+        client.send("DELETE", f"/webhooks/{part(webhook.id)}")
 
 
 def _name(resource: str, event: str) -> str:

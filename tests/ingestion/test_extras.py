@@ -40,7 +40,7 @@ def held(stage: Stage, **order: Any) -> str:
     """Hold a meeting and live for as long as anything of it may be asked for; its id."""
     meeting_id: str = stage.hold_meeting(**order)["meeting_id"]
     stage.advance(15)
-    stage.live(hours=16)
+    stage.live(hours=50)
     return meeting_id
 
 
@@ -48,6 +48,12 @@ def extras_of(stage: Stage, meeting_id: str) -> dict[str, tuple[str, str | None]
     """State and reason of each of the other resources."""
     states = stage.states(meeting_id)
     return {resource: states[resource] for resource in EXTRA_RESOURCES}
+
+
+def errors_of(stage: Stage, meeting_id: str, resource: str) -> tuple[str, str | None]:
+    """State and error of one of the other resources."""
+    ingest = stage.ingest(meeting_id, resource)
+    return ingest.state, ingest.error_code
 
 
 def stored(stage: Stage, meeting_id: str, name: str) -> list[dict[str, Any]]:
@@ -124,10 +130,11 @@ def test_a_site_that_does_not_have_a_resource_is_no_failure(
     make_stage: MakeStage, status: int
 ) -> None:
     stage = make_stage()
-    stage.control.add_fault(path_regex="/meetings/polls", status=status, times=None)
+    stage.control.add_fault(path_regex="/meetings/poll", status=status, times=None)
     meeting_id = held(stage, extras=EVERYTHING)
 
     assert extras_of(stage, meeting_id)["polls"] == ("absent", "not_available")
+    assert stage.ingest(meeting_id, "polls").attempt == 1
 
 
 def test_an_answer_that_is_late_is_asked_for_again(make_stage: MakeStage) -> None:
@@ -136,6 +143,218 @@ def test_an_answer_that_is_late_is_asked_for_again(make_stage: MakeStage) -> Non
     meeting_id = held(stage, extras=EVERYTHING)
 
     assert extras_of(stage, meeting_id)["meetingSummaries"] == ("done", None)
+
+
+@pytest.mark.parametrize(
+    ("role", "resource", "path", "name", "whole"),
+    [
+        ("user", "postMeetingChats", "/postMeetingChats", "chats.json", 7),
+        ("user", "polls", "/meetings/polls", "polls.json", 2),
+        ("user", "q_and_a", "/q_and_a$", "qanda.json", 3),
+        ("user", "meetingInvitees", "/meetingInvitees", "invitees.json", 3),
+        ("user", "attendees", "/attendees", "attendees.json", 5),
+    ],
+)
+def test_what_webex_could_not_read_is_looked_for_again_and_all_else_is_stored(
+    make_stage: MakeStage, role: str, resource: str, path: str, name: str, whole: int
+) -> None:
+    stage = make_stage(role)
+    stage.control.add_fault(path_regex=path, answer={"unreadable_items": 1}, times=None)
+    meeting_id = held(stage, extras=EVERYTHING | {"chats": 7}, participant_count=5)
+
+    assert errors_of(stage, meeting_id, resource) == ("failed", "partial_list")
+    assert stage.ingest(meeting_id, resource).attempt == 6
+    assert len(stored(stage, meeting_id, name)) == whole - 1
+    assert stage.meeting(meeting_id).completed_at is not None
+
+
+def test_what_webex_can_read_at_last_is_stored_whole_and_once(make_stage: MakeStage) -> None:
+    stage = make_stage()
+    stage.control.add_fault(path_regex="/postMeet", answer={"unreadable_items": 3}, times=2)
+    meeting_id = held(stage, extras={"chats": 7})
+
+    assert extras_of(stage, meeting_id)["postMeetingChats"] == ("done", None)
+    assert len(stored(stage, meeting_id, "chats.json")) == 7
+    assert not list(stage.place(meeting_id).glob("chats.v*"))
+
+
+@pytest.mark.parametrize("answer", [{"next_link": "missing"}, {"leave_out": ["id"]}])
+def test_a_chat_is_stored_whole_with_ids_or_links_or_without(
+    make_stage: MakeStage, answer: dict[str, Any]
+) -> None:
+    stage = make_stage()
+    stage.control.add_fault(path_regex="/postMeetingChats", answer=answer, times=None)
+    meeting_id = held(stage, extras={"chats": 250})
+
+    texts = [each["text"] for each in stored(stage, meeting_id, "chats.json")]
+    assert texts == [f"Message {number} 👋" for number in range(1, 251)]
+
+
+def test_a_chat_that_takes_webex_too_long_is_asked_for_in_smaller_pages(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(timeout_above_max=30)
+    meeting_id = held(stage, extras={"chats": 70})
+
+    assert len(stored(stage, meeting_id, "chats.json")) == 70
+
+
+NO_ITEMS: dict[str, Any] = {"items": []}
+
+
+@pytest.mark.parametrize("late", [{"body": NO_ITEMS}, {"status": 404}])
+def test_results_of_polls_that_come_later_are_stored_too(
+    make_stage: MakeStage, late: dict[str, Any]
+) -> None:
+    stage = make_stage()
+    stage.control.add_fault(path_regex="/pollResults", times=3, **late)
+    meeting_id = held(stage, extras=EVERYTHING, participant_count=5)
+
+    assert extras_of(stage, meeting_id)["polls"] == ("done", None)
+    assert stage.ingest(meeting_id, "polls").attempt == 4
+    assert len(stored(stage, meeting_id, "poll_results.json")) == 2
+
+
+def test_respondents_that_come_later_are_stored_too(make_stage: MakeStage) -> None:
+    stage = make_stage()
+    stage.control.add_fault(path_regex="/respondents", body=NO_ITEMS, times=4)
+    meeting_id = held(stage, extras=EVERYTHING, participant_count=5)
+
+    assert extras_of(stage, meeting_id)["polls"] == ("done", None)
+    for poll in stored(stage, meeting_id, "poll_results.json"):
+        assert len(poll["questions"][0]["respondents"]["items"]) == 5
+
+
+def test_a_poll_that_nobody_answered_is_done_with_what_there_is(make_stage: MakeStage) -> None:
+    stage = make_stage()
+    stage.control.add_fault(
+        path_regex="/pollResults",
+        answer={"change": {"questions": [], "totalRespondents": 0}},
+        times=None,
+    )
+    meeting_id = held(stage, extras=EVERYTHING)
+
+    assert extras_of(stage, meeting_id)["polls"] == ("done", None)
+    assert stage.ingest(meeting_id, "polls").attempt == 6
+    assert len(stored(stage, meeting_id, "poll_results.json")) == 2
+
+
+@pytest.mark.parametrize(
+    ("refusal", "reason", "attempts"),
+    [
+        ({"status": 403}, "no_permission", 1),
+        ({"status": 400}, "parts_missing", 1),
+        ({"status": 404}, "parts_missing", 6),
+        ({"body": NO_ITEMS}, "parts_missing", 6),
+    ],
+)
+def test_polls_are_stored_without_the_results_that_webex_keeps_and_say_so(
+    make_stage: MakeStage, refusal: dict[str, Any], reason: str, attempts: int
+) -> None:
+    stage = make_stage()
+    stage.control.add_fault(path_regex="/pollResults", times=None, **refusal)
+    meeting_id = held(stage, extras=EVERYTHING)
+
+    assert extras_of(stage, meeting_id)["polls"] == ("done", reason)
+    assert stage.ingest(meeting_id, "polls").attempt == attempts
+    assert len(stored(stage, meeting_id, "polls.json")) == 2
+    assert not (stage.place(meeting_id) / "poll_results.json").exists()
+
+
+def test_polls_are_there_while_their_results_are_not_to_be_had(make_stage: MakeStage) -> None:
+    stage = make_stage()
+    stage.control.add_fault(path_regex="/pollResults", status=503, times=None)
+    meeting_id = held(stage, extras=EVERYTHING)
+
+    assert len(stored(stage, meeting_id, "polls.json")) == 2
+
+
+@pytest.mark.parametrize("late", [{"body": NO_ITEMS}, {"status": 404}])
+@pytest.mark.parametrize(
+    ("times", "reason", "snippets"), [(3, None, 4), (None, "parts_missing", 0)]
+)
+def test_captions_wait_for_their_snippets_but_not_for_ever(
+    make_stage: MakeStage,
+    late: dict[str, Any],
+    times: int | None,
+    reason: str | None,
+    snippets: int,
+) -> None:
+    stage = make_stage("compliance")
+    stage.control.add_fault(path_regex="/snippets", times=times, **late)
+    meeting_id = held(stage, extras=EVERYTHING, transcripts=0)
+
+    assert extras_of(stage, meeting_id)["meetingClosedCaptions"] == ("done", reason)
+    (captions,) = stored(stage, meeting_id, "captions.json")
+    assert len(captions["snippets"]) == snippets
+
+
+def test_the_report_about_attendees_is_fetched_again_when_it_is_final(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage()
+    early = {"items": [{"displayName": "Alice Example", "email": "alice@example.com"}]}
+    stage.control.add_fault(path_regex="/attendees", body=early)
+    meeting_id = stage.hold_meeting(participant_count=5)["meeting_id"]
+    stage.advance(15)
+    stage.live(hours=40)
+    assert extras_of(stage, meeting_id)["attendees"] == ("waiting", "not_final")
+    assert stored(stage, meeting_id, "attendees.json") == early["items"]
+
+    stage.live(hours=10)
+
+    assert extras_of(stage, meeting_id)["attendees"] == ("done", None)
+    assert len(stored(stage, meeting_id, "attendees.v2.json")) == 5
+    assert stage.ingest(meeting_id, "attendees").attempt == 2
+
+
+def test_a_report_that_comes_after_two_days_only_is_not_given_up_before(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage()
+    stage.control.add_fault(path_regex="/attendees", body=NO_ITEMS, times=5)
+    meeting_id = held(stage, participant_count=5)
+
+    assert extras_of(stage, meeting_id)["attendees"] == ("done", None)
+    assert stage.ingest(meeting_id, "attendees").attempt == 6
+
+
+@pytest.mark.parametrize(("status", "reason"), [(403, "no_permission"), (404, "deleted_at_source")])
+def test_what_is_stored_is_not_called_absent_when_webex_no_longer_has_it(
+    make_stage: MakeStage, status: int, reason: str
+) -> None:
+    stage = make_stage()
+    stage.control.add_fault(path_regex="/attendees", skip=1, times=None, status=status)
+    meeting_id = held(stage, participant_count=5)
+    stage.live(hours=12)
+
+    assert extras_of(stage, meeting_id)["attendees"] == ("done", reason)
+    assert len(stored(stage, meeting_id, "attendees.json")) == 5
+
+
+@pytest.mark.parametrize("typed", ["https://example.webex.com/example/ldr.php?RCID=77ab", "hi"])
+def test_what_somebody_typed_into_the_chat_stays_as_it_is(
+    make_stage: MakeStage, typed: str
+) -> None:
+    stage = make_stage()
+    change = {"text": typed, "downloadUrl": "https://example.webex.com/x?ticket=T1CKET"}
+    stage.control.add_fault(path_regex="/postMeetingChats", answer={"change": change})
+    meeting_id = held(stage, extras={"chats": 1})
+
+    (chat,) = stored(stage, meeting_id, "chats.json")
+    assert chat["text"] == typed
+    assert "downloadUrl" not in chat
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e999"])
+def test_no_number_that_json_does_not_know_is_stored(make_stage: MakeStage, value: str) -> None:
+    stage = make_stage()
+    body = f'{{"items": [{{"id": "a", "duration": {value}}}]}}'
+    stage.control.add_fault(path_regex="/postMeetingChats", body=body, times=2)
+    meeting_id = held(stage, extras={"chats": 1})
+
+    assert extras_of(stage, meeting_id)["postMeetingChats"] == ("done", None)
+    assert [each["text"] for each in stored(stage, meeting_id, "chats.json")] == ["Message 1 👋"]
 
 
 @pytest.mark.parametrize(

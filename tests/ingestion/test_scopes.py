@@ -89,7 +89,7 @@ def test_each_scope_costs_what_it_is_for_and_is_named(make_stage: MakeStage, lef
     narrow(stage, without(SCOPES, left_out))
     meeting_id = stage.hold_meeting(recordings=2, transcripts=2, extras=EVERYTHING)["meeting_id"]
     stage.advance(15)
-    stage.live(hours=16)
+    stage.live(hours=50)
 
     found = refused(stage, meeting_id)
     assert found.keys() == COSTS[left_out] | {Resource.CAPTIONS}

@@ -96,6 +96,13 @@ def test_a_download_link_is_gone_whatever_its_field_is_called(link: str) -> None
     assert without_secrets(answer) == {"list": [None, "kept"], "id": "x"}
 
 
+@pytest.mark.parametrize("link", DOWNLOAD_LINKS)
+@pytest.mark.parametrize("name", ["text", "question", "title", "value"])
+def test_a_link_that_somebody_wrote_to_others_is_what_they_said(name: str, link: str) -> None:
+    assert without_secrets({name: link, "downloadUrl": link}) == {name: link}
+    assert without_secrets({"answer": [link]}) == {"answer": [link]}
+
+
 @pytest.mark.parametrize("name", sorted(ORDINARY))
 def test_an_ordinary_field_stays_as_it_is(name: str) -> None:
     answer = {name: ORDINARY[name]}

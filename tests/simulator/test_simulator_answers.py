@@ -45,6 +45,15 @@ def test_one_object_can_be_wrong_as_well(api: Api, control: ControlClient, meeti
 
 
 @pytest.mark.usefixtures("meeting")
+def test_a_next_page_can_be_one_that_nothing_tells_of(api: Api, control: ControlClient) -> None:
+    control.change_settings(page_size_cap=1)
+    control.add_fault(origin="api", answer={"next_link": "missing"})
+
+    assert "Link" not in api.get("/recordings").headers
+    assert "Link" in api.get("/recordings").headers
+
+
+@pytest.mark.usefixtures("meeting")
 def test_times_can_have_an_offset(api: Api, control: ControlClient) -> None:
     right = api.items("/recordings")[0]["createTime"]
 

@@ -1,5 +1,6 @@
 """What Webex's refusals mean: which error, which words, how long to wait."""
 
+import json
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import (
+    AnswerUnreadable,
     Forbidden,
     Gone,
     NotFound,
@@ -129,3 +131,50 @@ def test_a_429_says_how_long_to_wait_and_closes_the_gate(
 )
 def test_no_retry_after_is_ever_an_error(header: str) -> None:
     assert 1 <= (retry_after_seconds(header, NOW) or 1) <= 24 * 3600
+
+
+@pytest.mark.parametrize(
+    "value", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b'[{"deep": -1e999}]', b"9" * 5000]
+)
+def test_a_number_that_json_does_not_know_makes_an_answer_unreadable(
+    make_client: MakeClient, value: bytes
+) -> None:
+    body = b'{"items": [], "x": %b}' % value
+    with (
+        Host(Answer(body=body)) as host,
+        pytest.raises(AnswerUnreadable, match="not a JSON object"),
+    ):
+        make_client(host.url).get("/x")
+
+
+@pytest.mark.parametrize("depth", [100, 400, 900, 100_000])
+def test_an_answer_that_is_nested_beyond_all_reason_is_unreadable(
+    make_client: MakeClient, depth: int
+) -> None:
+    body = b'{"items": %b%b}' % (b"[" * depth, b"]" * depth)
+    with Host(Answer(body=body)) as host, pytest.raises(AnswerUnreadable):
+        make_client(host.url).get("/x")
+
+
+@pytest.mark.parametrize("has_length", [True, False])
+def test_an_answer_that_is_larger_than_any_of_webexs_is_not_read_to_its_end(
+    make_client: MakeClient, has_length: bool
+) -> None:
+    body = b'{"items": [], "x": "' + b"x" * 17 * 1024**2 + b'"}'
+    with (
+        Host(Answer(body=body, has_length=has_length)) as host,
+        pytest.raises(AnswerUnreadable, match="more than 16 MiB"),
+    ):
+        make_client(host.url).get("/x")
+
+
+def test_a_text_may_be_larger_than_an_answer_in_json(make_client: MakeClient) -> None:
+    body = b"x" * 17 * 1024**2
+    with Host(Answer(headers={"Content-Type": "text/vtt"}, body=body)) as host:
+        assert make_client(host.url).get_text("/x") == body
+
+
+@pytest.mark.parametrize("body", [b'{"id": 1.5}', b'{"id": "NaN"}', b'{"id": -0.0}'])
+def test_what_json_knows_is_read_as_it_is(make_client: MakeClient, body: bytes) -> None:
+    with Host(Answer(body=body)) as host:
+        assert make_client(host.url).get("/x") == json.loads(body)

@@ -186,7 +186,7 @@ def test_a_report_is_found_as_long_as_webex_has_it_and_no_earlier_one_is_asked_f
         client, held["meeting_id"], site_url="example.webex.com", **times, now=NOW
     )
 
-    assert len(found) == 5
+    assert len(found.items) == 5
 
 
 def test_deleted_summaries_are_left_out_where_officers_are_told_of_them(
@@ -196,7 +196,7 @@ def test_deleted_summaries_are_left_out_where_officers_are_told_of_them(
     with Host(Answer(body=body)) as host:
         found = extras.summaries(make_client(host.url), INSTANCE, as_officer=True)
 
-    assert [each["id"] for each in found] == ["b"]
+    assert [each["id"] for each in found.items] == ["b"]
 
 
 def test_a_list_that_knows_no_max_is_never_told_one(make_client: MakeClient) -> None:
@@ -204,3 +204,16 @@ def test_a_list_that_knows_no_max_is_never_told_one(make_client: MakeClient) -> 
         list(make_client(host.url).pages("/meetingSummaries", {"meetingId": "m", "max": None}))
 
     assert not any("max" in each.path for each in host.requests)
+
+
+def test_a_poll_whose_id_leads_elsewhere_keeps_what_its_results_show(
+    make_client: MakeClient,
+) -> None:
+    body = b'{"items": [{"id": "..", "questions": [{"id": "..", "respondents": {"items": [{}],'
+    body += b' "links": {"next": "https://example.com/"}}}]}]}'
+    with Host(Answer(body=body)) as host:
+        found = extras.poll_results(make_client(host.url), "m")
+
+        assert len(host.requests) == 1
+    assert found.items[0]["questions"][0]["respondents"] == {"items": [{}]}
+    assert [each.code for each in found.missing] == ["id_unusable"]

@@ -7,8 +7,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from app.errors import NotFound
-from app.webex import resources, webhooks
+from app.errors import IdUnusable, NotFound
+from app.models.webex import Webhook
+from app.webex import planned, resources, webhooks
+from app.webex.addresses import part
 from app.webex.client import WebexClient
 from simulator import Simulator
 from tests.webex.conftest import NOW, MakeClient
@@ -158,6 +160,39 @@ def test_an_id_cannot_lead_to_another_resource(make_client: MakeClient) -> None:
 
         assert {each.path.count("/") for each in host.requests} <= {2, 3}
         assert all("..%2Fpeople%2Fme%3Fx%3D1%23y" in each.path for each in host.requests)
+
+
+@pytest.mark.parametrize("unusable", [".", "..", "...", "\ud800", "x" * 513])
+def test_an_id_that_would_lead_elsewhere_is_never_asked_for(
+    make_client: MakeClient, unusable: str
+) -> None:
+    webhook = Webhook.model_construct(id=unusable, name="x")
+    with Host(Answer(404)) as host:
+        client = make_client(host.url)
+        for ask in (
+            lambda: resources.meeting(client, unusable),
+            lambda: resources.recording(client, unusable),
+            lambda: resources.snippets(client, unusable),
+            lambda: resources.transcript_text(client, unusable, "m", "vtt"),
+            lambda: planned.let_record(client, unusable, on=True),
+            lambda: webhooks.delete(client, webhook),
+            lambda: webhooks.repair(client, webhook, target_url="http://127.0.0.1:9", secret=None),
+        ):
+            with pytest.raises(IdUnusable):
+                ask()
+
+        assert host.requests == []
+
+
+@pytest.mark.parametrize("unusable", [None, "", True, [], {}, 1.5])
+def test_what_is_no_id_is_no_part_of_an_address(unusable: Any) -> None:
+    with pytest.raises(IdUnusable):
+        part(unusable)
+
+
+@pytest.mark.parametrize(("usable", "as_part"), [("a..b", "a..b"), (7, "7"), ("..%2e", "..%252e")])
+def test_an_id_with_dots_in_it_may_be_one(usable: Any, as_part: str) -> None:
+    assert part(usable) == as_part
 
 
 def test_whose_token_it_is(client: WebexClient) -> None:
