@@ -1,6 +1,9 @@
 """What every test may ask for."""
 
+import gc
+import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +18,22 @@ from tests.stage import Stage, staged
 LONG = ("chaos", "ingestion", "e2e", "test_benchmarks.py")
 """What takes longest. It begins first, so that no process is left with it alone at the end."""
 
+MEMORY = Path("/dev/shm")  # noqa: S108 -- a folder of each run's own is made in it
+ROOM_BYTES = 4 * 1024**3
+
+
+def pytest_configure() -> None:
+    """Keep what tests write in memory where there is room: they waited much for the disk.
+
+    What they show is that something is flushed, never that the disk has then kept it.
+    """
+    if "TMPDIR" in os.environ or not MEMORY.is_dir():
+        return
+    is_executable = not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC
+    if is_executable and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
+        os.environ["TMPDIR"] = str(MEMORY)
+        tempfile.tempdir = None
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long tests before the others, each file in one piece."""
@@ -25,6 +44,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return LONG.index(top) if top in LONG else len(LONG)
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector pass over all that was imported and collected, which stays anyway."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

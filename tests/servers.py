@@ -126,6 +126,9 @@ class PostgresServer:
             "max_connections": "200",
             "shared_buffers": "64MB",
             "fsync": "on" if durable else "off",
+            # The databases of single tests live for seconds, and most of them are copies.
+            "autovacuum": "off",
+            "file_copy_method": "clone",
             **(settings or {}),
         }
         self._initialise()

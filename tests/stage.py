@@ -200,7 +200,7 @@ def staged(
         }
         stage = Stage(simulator, load_settings(**(told | settings)), folder)
         server = make_server("127.0.0.1", 0, create_app(stage.runtime), threaded=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:
             stage.door = f"http://127.0.0.1:{server.port}/webhooks/webex"

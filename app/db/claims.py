@@ -1,10 +1,26 @@
-"""Claiming: which due or abandoned ingests are nudged next, fresh ones first, accounts in turn."""
+"""Claiming: which due or abandoned ingests are nudged next, fresh ones first, accounts in turn.
 
-from collections.abc import Iterable
+Each sweep asks all of this, so its statements are put together once.
+"""
+
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import chain, zip_longest
+from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    Update,
+    bindparam,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -29,81 +45,26 @@ def claim_due(
     """
     if limit <= 0:
         return []
-    before = now - timedelta(seconds=lease_seconds)
-    free = and_(
-        or_(col(Ingest.reserved_until).is_(None), col(Ingest.reserved_until) <= now),
-        or_(~is_suspect(before), ~is_suspect_running(before)),
-    )
-    ids = _abandoned(session, queue, free, before, limit)
+    told = {"queue": queue, "now": now, "before": now - timedelta(seconds=lease_seconds)}
+    ids = _ids(session, _abandoned_to_claim(), told | {"limit": limit})
+    accounts = _accounts(session, queue)
     for priority in Priority:
-        if len(ids) >= limit:
+        if (left := limit - len(ids)) == 0:
             break
-        ids += _due(session, queue, priority, free, now, limit - len(ids))
-    session.execute(
-        update(Ingest)
-        .where(col(Ingest.id).in_(ids))
-        .values(reserved_until=now + timedelta(seconds=reserve_seconds))
-    )
+        these = told | {"priority": priority, "limit": left}
+        lines = [_ids(session, _due_to_claim(), these | {"account": each}) for each in accounts]
+        ids += in_turn(lines)[:left]
+    if ids:
+        until = now + timedelta(seconds=reserve_seconds)
+        session.execute(_reservation(), {"ids": ids, "until": until})
     return ids
 
 
 def is_work_due(session: Session, queue: Queue, *, now: datetime, lease_seconds: float) -> bool:
     """Whether a claim might find something; cheaper than a claim, and takes no lock."""
-    due = select(col(Ingest.id)).where(
-        col(Ingest.state) == State.WAITING,
-        col(Ingest.queue) == queue,
-        col(Ingest.next_attempt_at) <= now,
-    )
-    abandoned = select(col(Ingest.id)).where(
-        col(Ingest.state) == State.RUNNING,
-        col(Ingest.queue) == queue,
-        col(Ingest.heartbeat_at) < now - timedelta(seconds=lease_seconds),
-    )
-    return any(session.scalar(each.limit(1)) is not None for each in (due, abandoned))
-
-
-def _abandoned(
-    session: Session, queue: Queue, free: object, before: datetime, limit: int
-) -> list[int]:
-    return _ids(
-        session.scalars(
-            select(col(Ingest.id))
-            .where(
-                col(Ingest.state) == State.RUNNING,
-                col(Ingest.queue) == queue,
-                col(Ingest.heartbeat_at) < before,
-                free,  # type: ignore[arg-type]
-            )
-            .order_by(col(Ingest.heartbeat_at))
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-    )
-
-
-def _due(
-    session: Session, queue: Queue, priority: Priority, free: object, now: datetime, limit: int
-) -> list[int]:
-    waiting = [
-        _ids(
-            session.scalars(
-                select(col(Ingest.id))
-                .where(
-                    col(Ingest.state) == State.WAITING,
-                    col(Ingest.queue) == queue,
-                    col(Ingest.account) == account,
-                    col(Ingest.priority) == priority,
-                    col(Ingest.next_attempt_at) <= now,
-                    free,  # type: ignore[arg-type]
-                )
-                .order_by(col(Ingest.next_attempt_at))
-                .limit(limit)
-                .with_for_update(skip_locked=True)
-            )
-        )
-        for account in _accounts(session, queue)
-    ]
-    return in_turn(waiting)[:limit]
+    told = {"queue": queue, "now": now, "before": now - timedelta(seconds=lease_seconds)}
+    looks = (_due(), _abandoned())
+    return any(session.scalar(each, told | {"limit": 1}) is not None for each in looks)
 
 
 def in_turn(lines: Iterable[list[int]]) -> list[int]:
@@ -115,15 +76,72 @@ def in_turn(lines: Iterable[list[int]]) -> list[int]:
 def _accounts(session: Session, queue: Queue) -> list[str]:
     """The accounts with waiting work, one index look-up each however many rows they have."""
     accounts: list[str] = []
-    waiting = (col(Ingest.state) == State.WAITING, col(Ingest.queue) == queue)
-    account = session.scalar(select(func.min(col(Ingest.account))).where(*waiting))
-    while account is not None:
+    while True:
+        after = accounts[-1] if accounts else None
+        account = session.scalar(_next_account(after is None), {"queue": queue, "after": after})
+        if account is None:
+            return accounts
         accounts.append(account)
-        account = session.scalar(
-            select(func.min(col(Ingest.account))).where(*waiting, col(Ingest.account) > account)
-        )
-    return accounts
 
 
-def _ids(rows: Iterable[int | None]) -> list[int]:
-    return [row for row in rows if row is not None]
+def _ids(session: Session, wanted: Select[int | None], told: Mapping[str, Any]) -> list[int]:
+    return [row for row in session.scalars(wanted, told) if row is not None]
+
+
+@cache
+def _due() -> Select[int | None]:
+    return _first(State.WAITING, col(Ingest.next_attempt_at) <= bindparam("now"))
+
+
+@cache
+def _abandoned() -> Select[int | None]:
+    return _first(State.RUNNING, col(Ingest.heartbeat_at) < bindparam("before"))
+
+
+@cache
+def _due_to_claim() -> Select[int | None]:
+    fair = (
+        col(Ingest.account) == bindparam("account"),
+        col(Ingest.priority) == bindparam("priority"),
+    )
+    return _claimable(_due().where(*fair).order_by(col(Ingest.next_attempt_at)))
+
+
+@cache
+def _abandoned_to_claim() -> Select[int | None]:
+    return _claimable(_abandoned().order_by(col(Ingest.heartbeat_at)))
+
+
+@cache
+def _next_account(is_first: bool) -> Select[str]:
+    account = col(Ingest.account)
+    found = select(func.min(account)).where(*_of_queue(State.WAITING))
+    return found if is_first else found.where(account > bindparam("after"))
+
+
+@cache
+def _reservation() -> Update:
+    return (
+        update(Ingest)
+        .where(col(Ingest.id).in_(bindparam("ids", expanding=True)))
+        .values(reserved_until=bindparam("until"))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _first(state: State, condition: ColumnElement[bool]) -> Select[int | None]:
+    found = select(col(Ingest.id)).where(*_of_queue(state), condition)
+    return found.limit(bindparam("limit", type_=Integer))
+
+
+def _claimable(wanted: Select[int | None]) -> Select[int | None]:
+    before: BindParameter[Any] = bindparam("before")
+    reserved = col(Ingest.reserved_until)
+    return wanted.where(
+        or_(reserved.is_(None), reserved <= bindparam("now")),
+        or_(~is_suspect(before), ~is_suspect_running(before)),
+    ).with_for_update(skip_locked=True)
+
+
+def _of_queue(state: State) -> tuple[ColumnElement[bool], ...]:
+    return col(Ingest.state) == state, col(Ingest.queue) == bindparam("queue")

@@ -7,9 +7,12 @@ repeats that number, so a worker that was frozen and overtaken changes nothing a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
+    bindparam,
     case,
     func,
     null,
@@ -19,6 +22,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 from sqlmodel import col
 
 from app.db.statements import insert_into
@@ -173,14 +177,27 @@ def lease(
     A doubled, late or forged nudge finds a row that is not due and stops here. A suspect is
     refused while another one is worked on.
     """
+    one_by_one(session, ingest_id)
     before = now - timedelta(seconds=lease_seconds)
+    told = {"leased_id": ingest_id, "now": now, "before": before}
+    attempt = session.scalar(_leasing(), told)
+    if attempt is None:
+        return None
+    row = session.scalars(select(Ingest).where(col(Ingest.id) == ingest_id)).one()
+    return Lease(ingest_id, attempt), row
+
+
+@cache
+def _leasing() -> ReturningUpdate[int]:
+    """The statement of every lease, which takes long to put together."""
+    now: BindParameter[Any] = bindparam("now")
+    before: BindParameter[Any] = bindparam("before")
     abandoned = (col(Ingest.state) == State.RUNNING) & (col(Ingest.heartbeat_at) < before)
     due = (col(Ingest.state) == State.WAITING) & (col(Ingest.next_attempt_at) <= now)
-    one_by_one(session, ingest_id)
-    attempt = session.scalar(
+    return (
         update(Ingest)
         .where(
-            col(Ingest.id) == ingest_id,
+            col(Ingest.id) == bindparam("leased_id"),
             or_(due, abandoned),
             or_(~is_suspect(before), ~is_suspect_running(before)),
         )
@@ -193,11 +210,8 @@ def lease(
             updated_at=now,
         )
         .returning(col(Ingest.attempt))
+        .execution_options(synchronize_session=False)
     )
-    if attempt is None:
-        return None
-    row = session.scalars(select(Ingest).where(col(Ingest.id) == ingest_id)).one()
-    return Lease(ingest_id, attempt), row
 
 
 def heartbeat(session: Session, lease: Lease, *, now: datetime, **progress: Any) -> None:

@@ -6,8 +6,9 @@ the innocent ones end.
 """
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 from sqlmodel import col
 
@@ -20,14 +21,14 @@ SUSPECT_AFTER = 2
 _SUSPECTS_LOCK = 20210515
 
 
-def is_suspect(before: datetime) -> ColumnElement[bool]:
+def is_suspect(before: datetime | BindParameter[Any]) -> ColumnElement[bool]:
     """Whether two workers have vanished over a row, the one that has been silent ``before`` too."""
     silent = (col(Ingest.state) == State.RUNNING) & (col(Ingest.heartbeat_at) < before)
     lost = col(Ingest.lost)
     return or_(lost >= SUSPECT_AFTER, silent & (lost >= SUSPECT_AFTER - 1))
 
 
-def is_suspect_running(before: datetime) -> ColumnElement[bool]:
+def is_suspect_running(before: datetime | BindParameter[Any]) -> ColumnElement[bool]:
     """Whether a suspect of the same queue is worked on by a worker that is alive."""
     other = aliased(Ingest)
     return exists().where(
