@@ -97,8 +97,8 @@ def or_stored(work: Work, error: NotFound | Gone) -> Outcome:
 
     Webex has deleted it since, or its API lags; an event about the deletion decides it.
     """
-    ingest, deleted = work.ingest, Absent(Reason.DELETED_AT_SOURCE)
-    outcome = deleted
+    ingest = work.ingest
+    outcome: Outcome = Absent(Reason.DELETED_AT_SOURCE)
     if ingest.gone_at is None:
         outcome = decide(error, ingest, work.bench.pace, work.bench.clock())
     if not isinstance(outcome, Absent):
