@@ -115,6 +115,7 @@ def add(
         print_json({"account": name, "email": email, "renews": pair.refresh_token is not None})
     else:
         click.echo(f"Account {name} is {email or 'somebody whose name Webex does not tell'}.")
+        _tell_of_twins(runtime, name, email)
 
 
 @accounts.command("list")
@@ -149,15 +150,34 @@ def list_accounts(as_json: bool) -> None:
 @json_option
 def remove(name: str, as_json: bool) -> None:
     """Forget an account and its tokens; what it has brought stays."""
-    waiting = command_runtime().bench.accounts.remove(name)
+    accounts = command_runtime().bench.accounts
+    waiting = accounts.remove(name)
+    comes_back = name == OF_SETTINGS and accounts.keeper.is_given
     if as_json:
-        print_json({"account": name, "waiting": waiting})
+        print_json({"account": name, "waiting": waiting, "in_settings": comes_back})
         return
     click.echo(f"Account {account_text(name)} is forgotten.")
+    if comes_back:
+        click.echo(
+            "The settings describe it still, and it is asked with their token: take "
+            "WEBEX_ACCESS_TOKEN and WEBEX_REFRESH_TOKEN out of them to end that."
+        )
     if waiting:
         click.echo(
             f"{waiting} resource(s) of its meetings are not stored yet and wait until an account "
             "of this name is there again."
+        )
+
+
+def _tell_of_twins(runtime: Runtime, name: str, email: str | None) -> None:
+    others = [
+        account_text(each.name)
+        for each in runtime.bench.accounts.standings()
+        if email and each.email == email and each.name != name
+    ]
+    if others:
+        click.echo(
+            f"So is {', '.join(others)}: one of them is enough, and each has its own budget."
         )
 
 

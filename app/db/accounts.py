@@ -1,17 +1,22 @@
 """The accounts and their sealed tokens: one pair at a time, replaced under its generation."""
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import tenacity
 from sqlalchemy import and_, delete, func, null, or_, select, true, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from app.db.engine import Database
 from app.db.statements import insert_into
+from app.errors import DatabaseUnavailable
 from app.models.tables import Account, Ingest
 from app.models.words import State
 
+_LONGEST_STORING_SECONDS = 15
 _NOTHING_KNOWN: dict[str, Any] = {
     "access_token": None,
     "refresh_token": None,
@@ -63,7 +68,7 @@ def _put(
 ) -> None:
     values = _NOTHING_KNOWN | values
     insert = insert_into(session, Account).values(
-        name=name, generation=1, added_at=now, seed=seed, **values
+        name=name, generation=_first_generation(), added_at=now, seed=seed, **values
     )
     seeds = func.coalesce(col(Account.seed), "") + " " + seed
     again = values | {"generation": Account.generation + 1, "seed": seeds}
@@ -74,23 +79,42 @@ def _put(
     )
 
 
+def _first_generation() -> int:
+    """Not that of an account which had this name before, and of which a renewal is under way."""
+    return secrets.randbelow(2**30)
+
+
 def claim_renewal(session: Session, account: Account, *, now: datetime, until: datetime) -> bool:
     """Take the right to fetch the next pair of tokens; false if somebody else has it."""
     free = or_(col(Account.renewing_until).is_(None), col(Account.renewing_until) <= now)
     return _write(session, account, free, renewing_until=until)
 
 
-def store_tokens(session: Session, account: Account, *, now: datetime, **values: Any) -> bool:
-    """Replace a pair of tokens by the next one; false if somebody else already has."""
-    return _write(
-        session,
-        account,
-        **values,
-        generation=Account.generation + 1,
-        renewing_until=null(),
-        error=null(),
-        renewed_at=now,
-    )
+@tenacity.retry(
+    retry=tenacity.retry_if_exception_type(DatabaseUnavailable),
+    stop=tenacity.stop_after_delay(_LONGEST_STORING_SECONDS),
+    wait=tenacity.wait_random(0.2, 1),
+    reraise=True,
+)
+def store_tokens(
+    database: Database, account: Account, *, now: datetime, **values: Any
+) -> tuple[bool, Account | None]:
+    """Replace a pair of tokens by the next one, and read what is there then.
+
+    False if somebody else already has replaced it. The one before may be over by now, so a
+    database that is locked is no reason to lose this one.
+    """
+    with database.transaction() as session:
+        stored = _write(
+            session,
+            account,
+            **values,
+            generation=Account.generation + 1,
+            renewing_until=null(),
+            error=null(),
+            renewed_at=now,
+        )
+        return stored, find_account(session, account.name)
 
 
 def note_refusal(session: Session, account: Account, error: str, *, until: datetime) -> None:

@@ -31,7 +31,7 @@ class Sealer:
             if not self._keys:
                 raise InvalidToken
             return MultiFernet([Fernet(key) for key in self._keys]).decrypt(sealed).decode()
-        except InvalidToken:
+        except (InvalidToken, ValueError):
             raise SettingsError(
                 "ENCRYPTION_KEY: opens none of the stored tokens; put back the key that it was, "
                 "behind the new one, or sign in again with `webex-ingest login`"
@@ -43,6 +43,6 @@ class Sealer:
 
         try:
             Fernet(self._keys[0]).decrypt(sealed)
-        except (InvalidToken, IndexError):
+        except (InvalidToken, IndexError, ValueError):
             return False
         return True

@@ -10,13 +10,20 @@ from typing import TypeVar
 
 from app.db import accounts as table
 from app.db.engine import Database
-from app.errors import AccountUnknown, Forbidden, NotFound, WebexError, WebexUnavailable
+from app.errors import (
+    AccountUnknown,
+    Forbidden,
+    NotFound,
+    TokenRefused,
+    WebexError,
+    WebexUnavailable,
+)
 from app.ingestion.status import account_status
 from app.ingestion.tokens import OF_SETTINGS, TokenKeeper
 from app.models.status import AccountStatus
 from app.models.tables import Account
 from app.models.times import Clock
-from app.models.webex import Event
+from app.models.webex import Event, Person
 from app.models.words import Role
 from app.webex import resources
 from app.webex.client import Gate, WebexClient
@@ -162,12 +169,28 @@ class Accounts:
 
         Without a role it is what the scopes of the token make of it.
 
-        Raises WebexError, and keeps nothing new, when Webex refuses the token.
+        Raises TokenRefused, and keeps what was there, when Webex refuses the token.
         """
+        asking = WebexClient(
+            self.api_url,
+            tokens=_Untried(pair.access_token),
+            gate=self._make_gate(name),
+            clock=self._clock,
+        )
+        try:
+            person = resources.me(asking)
+        except TokenRefused:
+            raise TokenRefused(
+                "Webex refuses the access token (401): it is wrong, or it is over; "
+                "nothing was changed"
+            ) from None
+        except WebexError:
+            # Whose it is will be found out later.
+            person = None
         self.keeper.keep(name, pair, app, role)
         self._views.pop(name, None)
         self._names_known = (frozenset(), -math.inf)
-        return self.describe(name)
+        return self._write_down(name, person) if person else None
 
     def describe(self, name: str, look: Look | None = None) -> str | None:
         """Ask Webex whose account it is and write it down; None if it does not say."""
@@ -176,6 +199,9 @@ class Accounts:
             person = resources.me(client.accompanied_by(look) if look else client)
         except WebexError:
             return None
+        return self._write_down(name, person)
+
+    def _write_down(self, name: str, person: Person) -> str | None:
         email = person.emails[0] if person.emails else None
         with self._database.transaction() as session:
             account = table.find_account(session, name)
@@ -213,6 +239,22 @@ class Accounts:
 
     def _default(self, accounts: Sequence[Account]) -> str:
         return next(iter(self._names(accounts)), OF_SETTINGS)
+
+
+class _Untried:
+    """One token that nobody keeps yet."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def at_hand(self) -> str:
+        """It."""
+        return self._token
+
+    current = at_hand
+
+    def instead_of(self, _refused: str) -> None:
+        """Nothing."""
 
 
 class _TokensOf:

@@ -4,7 +4,7 @@ from app.archive.limits import Link
 from app.archive.paths import recording_path, safe_id
 from app.db.ingests import heartbeat
 from app.db.meetings import ensure_meeting
-from app.errors import Gone, LinkDead, NotFound
+from app.errors import Gone, LinkDead, NotFound, TransferInterrupted
 from app.ingestion.entry import want_meeting
 from app.ingestion.items import follow_items, or_stored
 from app.ingestion.retry import NothingYet, decide
@@ -106,9 +106,13 @@ class _FreshLinks:
         now = self._work.bench.clock()
         if kind not in self._unused or not self._of(kind).is_fresh(now):
             work, recording_id = self._work, self._recording.id
-            self._recording = resources.recording(
-                work.webex, recording_id, host_email=work.host_email
+            before, self._recording = (
+                self._recording,
+                resources.recording(work.webex, recording_id, host_email=work.host_email),
             )
+            if _source(before, kind) != _source(self._recording, kind):
+                # What is stored of one attempt must be of one edition.
+                raise TransferInterrupted("Webex has replaced the recording meanwhile")
             self._unused = {Kind.VIDEO, Kind.AUDIO}
         self._unused.discard(kind)
         return self._of(kind)

@@ -33,6 +33,8 @@ _LONGEST_RENEWAL_SECONDS = 60
 _PAUSE_SECONDS = 60
 _PAUSE_AFTER_REFUSAL_SECONDS = 300
 _LONGEST_AHEAD = timedelta(days=1)
+_SOONEST_SECONDS = 5
+"""So long no next pair is fetched: else tokens that never serve would cost two requests each."""
 _LAST_PART = 5
 """The last fifth of a token's life is when the next one is fetched."""
 
@@ -123,7 +125,10 @@ class TokenKeeper:
             return None
         if account.access_token is not None and self._open(account.access_token) != refused:
             return self._remember(account)
-        return self._next(account) if account.refresh_token else None
+        is_new = (
+            account.renewed_at is not None and self._soonest(account.renewed_at) > self._clock()
+        )
+        return self._next(account) if account.refresh_token and not is_new else None
 
     def keep(
         self, name: str, pair: TokenPair, app: App | None = None, role: Role | None = None
@@ -223,10 +228,8 @@ class TokenKeeper:
         except IngestError as error:
             self._note(account, error)
             raise
-        with self._database.transaction() as session:
-            values = self._sealed(pair, account)
-            stored = table.store_tokens(session, account, now=self._clock(), **values)
-            latest = table.find_account(session, account.name)
+        values = self._sealed(pair, account)
+        stored, latest = table.store_tokens(self._database, account, now=self._clock(), **values)
         log.info("token.renewed" if stored else "token.came_too_late", account=account.name)
         return self._remember(latest) if latest else self._of_settings(account.name)
 
@@ -267,7 +270,7 @@ class TokenKeeper:
         values: dict[str, Any] = {
             "access_token": self._sealer.seal(pair.access_token),
             "access_expires_at": pair.access_expires_at,
-            "renew_at": _renew_at(pair, self._clock()) if pair.refresh_token or before else None,
+            "renew_at": self._renew_at(pair) if pair.refresh_token or before else None,
         }
         if pair.refresh_token is not None:
             self._hide(pair.refresh_token)
@@ -300,12 +303,15 @@ class TokenKeeper:
         self._hide(secret)
         return secret
 
+    def _renew_at(self, pair: TokenPair) -> datetime | None:
+        if pair.access_expires_at is None:
+            return None
+        now = self._clock()
+        ahead = min((pair.access_expires_at - now) / _LAST_PART, _LONGEST_AHEAD)
+        return max(pair.access_expires_at - ahead, self._soonest(now))
 
-def _renew_at(pair: TokenPair, now: datetime) -> datetime | None:
-    if pair.access_expires_at is None:
-        return None
-    ahead = min((pair.access_expires_at - now) / _LAST_PART, _LONGEST_AHEAD)
-    return pair.access_expires_at - ahead
+    def _soonest(self, renewed_at: datetime) -> datetime:
+        return renewed_at + timedelta(seconds=_SOONEST_SECONDS)
 
 
 def _fingerprint(token: str) -> str:

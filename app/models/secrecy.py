@@ -1,6 +1,7 @@
 """What of Webex's answers may be kept: everything but secrets and links to download."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -37,6 +38,11 @@ def without_secrets(value: Any) -> Any:
     if isinstance(value, list):
         return [without_secrets(inner) for inner in value]
     return None if _is_link(value) else value
+
+
+def secrets_in(body: Mapping[str, Any]) -> list[str]:
+    """The secret texts of a body that is sent, such as a webhook's ``secret``."""
+    return [each for key, each in body.items() if isinstance(each, str) and _is_secret(key, each)]
 
 
 def _is_secret(key: str, value: Any) -> bool:

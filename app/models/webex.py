@@ -257,7 +257,7 @@ class Person(WebexModel):
     """Whose token it is."""
 
     id: Id
-    emails: list[str] = []
+    emails: list[Words] = []
     display_name: Text = None
 
 

@@ -28,17 +28,19 @@ _NO_REASON = "without a reason"
 _UNTOLD = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\bBearer\s+\S+", re.IGNORECASE)
 
 
-def raise_for_answer(response: requests.Response, now: datetime) -> None:
+def raise_for_answer(
+    response: requests.Response, now: datetime, *, untold: Iterable[str] = ()
+) -> None:
     """Raise the WebexError that a status stands for; nothing for 2xx.
 
-    The text is Webex's ``message`` as one line, without any address or token it may repeat;
-    never its HTML, never the request's address.
+    The text is Webex's ``message`` as one line, without any address or token it may repeat and
+    without the secrets it was sent, ``untold``; never its HTML, never the request's address.
     """
     status = response.status_code
     if 200 <= status < 300:
         return
-    told = {"status": status, "tracking_id": _plain(response.headers.get("trackingId", ""))}
-    text = f"Webex answered {status}: {_message(response)}"
+    told = {"status": status, "tracking_id": _plain(response.headers.get("trackingId", ""), untold)}
+    text = f"Webex answered {status}: {_message(response, untold)}"
     if status == 401:
         text += (
             " The access token is wrong or has expired: set WEBEX_ACCESS_TOKEN and restart, "
@@ -91,10 +93,11 @@ def read_json(response: requests.Response) -> dict[str, Any]:
     return value
 
 
-def _message(response: requests.Response) -> str:
+def _message(response: requests.Response, untold: Iterable[str]) -> str:
     body = _json(response)
     told = body if isinstance(body, dict) else {}
-    return _plain(str(told.get("message") or _description(told) or response.reason or _NO_REASON))
+    text = told.get("message") or _description(told) or response.reason or _NO_REASON
+    return _plain(str(text), untold)
 
 
 def _description(body: dict[str, Any]) -> Any:
@@ -134,6 +137,8 @@ def _inside(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
 
 
-def _plain(text: str) -> str:
+def _plain(text: str, untold: Iterable[str]) -> str:
+    for secret in untold:
+        text = text.replace(secret, "…")
     text = _UNTOLD.sub("…", text)
     return "".join(char if char.isprintable() else " " for char in text)[:300]

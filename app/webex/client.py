@@ -20,6 +20,7 @@ from app.errors import (
     WebexError,
     WebexUnavailable,
 )
+from app.models.secrecy import secrets_in
 from app.models.times import Clock
 from app.webex.answers import raise_for_answer, read_json, read_whole
 from app.webex.paging import PAGE_SIZE, Page, Walk, Wanted, is_partial, smaller
@@ -223,8 +224,9 @@ class WebexClient:
             raise AnswerUnreadable("Webex redirected an API request to no address") from None
         if response.is_redirect:
             raise AnswerUnreadable("Webex redirected an API request; it was not followed")
+        untold = [token, *secrets_in(sent.get("json") or {})]
         try:
-            raise_for_answer(response, self._clock())
+            raise_for_answer(response, self._clock(), untold=untold)
         except WebexError as error:
             _note(error)
             if isinstance(error, RateLimited):

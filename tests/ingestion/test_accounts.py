@@ -8,7 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from app.db.engine import Database
-from app.errors import RateLimited
+from app.errors import RateLimited, TokenRefused
 from app.ingestion.commands import request_meetings, resolve_instances
 from app.ingestion.registration import register
 from app.ingestion.tokens import OF_SETTINGS
@@ -175,3 +175,19 @@ def test_whose_an_account_is_is_found_out_later_where_webex_did_not_say(two: Sta
 
     (bob,) = (each for each in two.bench.accounts.standings() if each.name == "bob")
     assert bob.email == "bob@example.com"
+
+
+def test_a_token_that_webex_refuses_does_not_take_the_place_of_a_good_one(two: Stage) -> None:
+    with pytest.raises(TokenRefused, match="nothing was changed"):
+        two.bench.accounts.add("bob", TokenPair("a-wrong-token", None, None, None, None))
+
+    assert two.bench.accounts.client("bob").get("/people/me")["emails"] == ["bob@example.com"]
+
+
+def test_a_name_that_no_database_keeps_as_it_is_does_not_stop_the_care_of_accounts(
+    two: Stage,
+) -> None:
+    body = {"id": "p1", "emails": ["bob\x00@example.com"]}
+    two.control.add_fault(path_regex="/people/me", status=200, body=body)
+
+    assert two.bench.accounts.describe("bob") == "bob@example.com"

@@ -522,7 +522,7 @@ def test_an_account_that_cannot_be_asked_is_named_and_hides_no_other(make_stage:
     stage = make_stage(policy=POLICY, encryption_key=Fernet.generate_key().decode())
     planned = plan(stage, host_email="ann@example.com")
     wrong = TokenPair("not-a-token-of-webex", None, None, None, None)
-    stage.bench.accounts.add("another", wrong)
+    stage.bench.accounts.keeper.keep("another", wrong)
     unasked: list[str] = []
 
     week = timedelta(days=7)

@@ -10,7 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from app.db.accounts import claim_renewal, find_account
+from app.db.accounts import claim_renewal, delete_account, find_account, store_tokens
 from app.db.engine import Database
 from app.db.sealing import Sealer
 from app.errors import TokenRefused, TokenRenewing, WebexError
@@ -122,6 +122,7 @@ def test_sixteen_workers_that_find_the_token_old_renew_it_once(world: World) -> 
 def test_sixteen_workers_whose_token_is_refused_renew_it_once(world: World) -> None:
     keepers = [world.keeper() for _ in range(WORKERS)]
     first = keepers[0].current(OF_SETTINGS)
+    world.advance(10)
     world.simulator.control.expire_tokens()
 
     tokens = together(keepers, lambda keeper: keeper.instead_of(OF_SETTINGS, first))
@@ -163,6 +164,7 @@ def test_a_refresh_token_that_webex_replaces_is_used_the_next_time(world: World)
 def test_a_worker_that_dies_while_it_renews_is_waited_for_a_minute(world: World) -> None:
     keeper = world.keeper()
     refused = keeper.current(OF_SETTINGS)
+    world.advance(10)
     until = world.now + timedelta(seconds=60)
     with world.database.transaction() as session:
         assert claim_renewal(session, world.account(), now=world.now, until=until)
@@ -177,6 +179,7 @@ def test_a_worker_that_dies_while_it_renews_is_waited_for_a_minute(world: World)
 def test_a_pair_that_comes_too_late_is_thrown_away(world: World) -> None:
     first = world.keeper()
     refused = first.current(OF_SETTINGS)
+    world.advance(10)
 
     def frozen(_app: App, _refresh_token: str) -> TokenPair:
         world.advance(61)
@@ -287,3 +290,51 @@ def test_an_account_without_anything_to_renew_with_has_no_other_token(world: Wor
 
     assert keeper.current("bot") == "a-bots-token"
     assert keeper.instead_of("bot", "a-bots-token") is None
+
+
+def test_an_account_that_takes_the_name_of_another_gets_none_of_its_tokens(world: World) -> None:
+    keeper = world.keeper(refresh_token=None)
+    keeper.keep("sales", TokenPair("first", None, REFRESH, None, None), APP)
+    renewing = world.account("sales")
+    with world.database.transaction() as session:
+        delete_account(session, "sales")
+    keeper.keep("sales", TokenPair("second", None, None, None, None))
+
+    stored, _ = store_tokens(world.database, renewing, now=world.now, access_token="late")
+
+    assert not stored
+    assert world.keeper().current("sales") == "second"
+
+
+def test_a_token_that_is_refused_as_soon_as_it_is_there_is_not_renewed_again_at_once(
+    world: World,
+) -> None:
+    keeper = world.keeper()
+    token = keeper.current(OF_SETTINGS)
+
+    assert keeper.instead_of(OF_SETTINGS, token) is None
+    assert world.renewals == 1
+    world.advance(6)
+    assert keeper.instead_of(OF_SETTINGS, token) not in (None, token)
+
+
+def test_tokens_that_are_over_at_once_are_renewed_every_few_seconds_and_no_more(
+    world: World,
+) -> None:
+    body = {"access_token": "simulator-token", "expires_in": 0, "refresh_token": REFRESH}
+    world.simulator.control.add_fault(path_regex="/access_token", times=None, status=200, body=body)
+    for _ in range(5):
+        assert world.keeper().current(OF_SETTINGS)
+
+    assert world.renewals == 1
+
+
+def test_what_is_no_sealed_text_at_all_is_told_like_a_lost_key(world: World) -> None:
+    keeper = world.keeper()
+    keeper.current(OF_SETTINGS)
+    with world.database.transaction() as session:
+        session.execute(text("UPDATE account SET access_token = 'é'"))
+
+    with pytest.raises(TokenRefused, match="ENCRYPTION_KEY"):
+        world.keeper().current(OF_SETTINGS)
+    assert world.keeper(OTHER_KEY, KEY).reseal() == 0

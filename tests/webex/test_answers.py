@@ -178,3 +178,14 @@ def test_a_text_may_be_larger_than_an_answer_in_json(make_client: MakeClient) ->
 def test_what_json_knows_is_read_as_it_is(make_client: MakeClient, body: bytes) -> None:
     with Host(Answer(body=body)) as host:
         assert make_client(host.url).get("/x") == json.loads(body)
+
+
+def test_a_secret_that_webex_repeats_is_not_told(simulator: Simulator, client: WebexClient) -> None:
+    told = {"message": "The secret 'a-webhook-secret' of simulator-token is too short."}
+    simulator.control.add_fault(status=400, body=told, headers={"trackingId": "a-webhook-secret"})
+
+    with pytest.raises(WebexError) as raised:
+        client.send("POST", "/webhooks", {"name": "n", "secret": "a-webhook-secret"})
+
+    assert str(raised.value) == "Webex answered 400: The secret '…' of … is too short."
+    assert "secret" not in raised.value.tracking_id
