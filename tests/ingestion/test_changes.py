@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.ingestion.commands import retry
-from tests.ingestion.archives import manifest_of
+from tests.ingestion.archives import differences, manifest_of
 from tests.ingestion.conftest import MakeStage
 from tests.stage import Stage
 
@@ -259,3 +259,21 @@ def test_a_transcript_of_which_a_part_is_stored_is_not_done_when_webex_has_it_no
     assert resource_of(stage, meeting_id, transcript_id) == state
     files = manifest_of(stage, meeting_id)["files"]
     assert [each["kind"] for each in files].count("vtt") == 1
+
+
+def test_a_recording_that_is_replaced_while_its_link_is_renewed_is_begun_anew(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage()
+    order = {"recordings": [{"faults": ["link_dead_from_the_start"]}]}
+    told = stage.hold_meeting(**order)
+    meeting_id, (recording_id,) = told["meeting_id"], told["recording_ids"]
+    path = f"/recordings/{recording_id}"
+    other = {"change": {"sizeBytes": 4711}}
+    stage.control.add_fault(path_regex=path, skip=1, times=1, answer=other)
+    stage.advance(15)
+    stage.live_until_complete(meeting_id)
+
+    # The first one asked for another link, and got that of another edition.
+    assert stage.ingest(meeting_id, "recordings", recording_id).attempt == 2
+    assert differences(stage, meeting_id) == []
