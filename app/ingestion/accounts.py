@@ -224,14 +224,20 @@ class Accounts:
         """Forget an account and its tokens; how much work waits for it. Raises AccountUnknown."""
         with self._database.transaction() as session:
             if not table.delete_account(session, name):
-                raise AccountUnknown(
-                    f"there is no account {name or '(of the settings)'}: "
-                    "`webex-ingest accounts list` names them"
-                )
+                raise AccountUnknown(self._nothing_of(name))
             waiting = table.open_work_of(session, name)
         self.keeper.forget(name)
         self._names_known = (frozenset(), -math.inf)
         return waiting
+
+    def _nothing_of(self, name: str) -> str:
+        if name == OF_SETTINGS and self.keeper.is_given:
+            return (
+                "nothing is kept of the account of the settings: take WEBEX_ACCESS_TOKEN and "
+                "WEBEX_REFRESH_TOKEN out of them, and restart, to end it"
+            )
+        which = name or "(of the settings)"
+        return f"there is no account {which}: `webex-ingest accounts list` names them"
 
     def _names(self, accounts: Sequence[Account]) -> list[str]:
         names = {each.name for each in accounts}

@@ -176,10 +176,13 @@ def test_accounts_are_added_from_files_listed_and_removed(home: House) -> None:
     listed = home.command("accounts", "list")
 
     assert "Account bot is host@example.com" in said
+    assert "So is bot: one of them is enough" in said
     assert re.search(r"campus +host@example.com +20\S+Z +20\S+Z +fine", listed)
     assert re.search(r"bot +host@example.com +\? +- +fine", listed)
     assert not [secret for secret in SECRETS if secret in said + listed]
-    assert "is forgotten" in home.command("accounts", "remove", "bot")
+    forgotten = home.command("accounts", "remove", "bot")
+    assert "is forgotten" in forgotten
+    assert "settings" not in forgotten
     assert "no account bot" in home.command("accounts", "remove", "bot", code=1)
 
 
@@ -189,12 +192,27 @@ def test_an_account_is_not_added_with_what_webex_refuses(home: House) -> None:
 
     said = home.command("accounts", "add", "x", "--refresh-token-file", "app", code=1)
 
+    (home.folder / "wrong").write_text("a-wrong-token\n")
+    wrong = home.command("accounts", "add", "x", "--access-token-file", "wrong", code=1)
+    assert "refuses the access token (401)" in wrong
     assert "refuses the refresh token" in said
     assert "over-long-ago" not in said
     for words in (["--refresh-token-file", "two"], [], ["--access-token-file", "nowhere"]):
         assert "Usage:" in home.command("accounts", "add", "x", *words, code=2)
     assert "Usage:" in home.command("accounts", "add", "a/b", "--access-token-file", "app", code=2)
     assert json.loads(home.command("accounts", "list", "--json")) == []
+
+
+def test_the_account_of_the_settings_says_that_they_bring_it_back(home: House) -> None:
+    given = {"WEBEX_REFRESH_TOKEN": "simulator-refresh-token"}
+    (home.folder / ".env").write_text("\n".join(f"{k}={v}" for k, v in given.items()) + "\n")
+    assert "WEBEX_REFRESH_TOKEN out of them" in home.command("accounts", "remove", code=1)
+    home.command("webhooks", "list")
+
+    said = home.command("accounts", "remove")
+
+    assert "is forgotten" in said
+    assert "take WEBEX_ACCESS_TOKEN and WEBEX_REFRESH_TOKEN out of them" in said
 
 
 def test_a_sign_in_that_ends_soon_is_told_wherever_people_look(home: House) -> None:
