@@ -3,12 +3,12 @@
 from app.db.files import replace_participants
 from app.db.ingests import heartbeat
 from app.db.meetings import lock_meeting
-from app.errors import NotFound
+from app.errors import NotFound, PartialList
 from app.ingestion.meetings import while_it_goes_on
 from app.ingestion.retry import NothingYet, decide
 from app.ingestion.storing import store_json
 from app.ingestion.workbench import Work
-from app.models.outcomes import Absent, Done, Outcome
+from app.models.outcomes import Absent, Done, Failed, Outcome
 from app.models.webex import MeetingParticipant
 from app.models.words import Kind, Reason
 from app.webex import resources
@@ -26,6 +26,8 @@ def ingest_participants(work: Work) -> Outcome:
         if goes_on:
             return goes_on
         raise
+    except PartialList as error:
+        return goes_on or _without_all(work, error)
     if goes_on:
         _tell(work, people)
         return goes_on
@@ -38,6 +40,15 @@ def ingest_participants(work: Work) -> Outcome:
         _store(work, people)
         return Done(Reason.TIMES_MISSING)
     return outcome
+
+
+def _without_all(work: Work, error: PartialList) -> Outcome:
+    """What becomes of a list that Webex cannot read itself: in the end what it could is stored."""
+    outcome = decide(error, work.ingest, work.bench.pace, work.bench.clock())
+    if not isinstance(outcome, Failed) or not error.items:
+        return outcome
+    _store(work, error.items)
+    return Failed(outcome.code, f"{outcome.error}; what could be read is stored")
 
 
 def _store(work: Work, people: list[MeetingParticipant]) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.models.tables import Participant, Snippet
 from tests.ingestion.archives import differences, manifest_of
+from tests.ingestion.conftest import MakeStage
 from tests.stage import MORNING, Stage
 
 FIRST, SECOND = "724a81a697201039a976005056819cde", "924a81a697201039a976005056819cdf"
@@ -272,3 +273,18 @@ def test_lists_that_take_webex_too_long_are_read_to_their_end(sqlite_stage: Stag
 
     assert differences(sqlite_stage, meeting_id) == []
     assert len(people(sqlite_stage)) == 55
+
+
+def test_participants_of_whom_webex_cannot_read_one_are_stored_and_the_list_is_not_done(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(poll_give_up_hours=1)
+    meeting_id = stage.hold_meeting()["meeting_id"]
+    answering(stage, "/meetingParticipants", unreadable_items=1)
+
+    stage.live(hours=3)
+
+    row = stage.ingest(meeting_id, "meetingParticipants")
+    assert (row.state, row.error_code) == ("failed", "partial_list")
+    assert len(stored_json(stage, meeting_id, "participants.json")["items"]) == len(people(stage))
+    assert people(stage)
