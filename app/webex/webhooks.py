@@ -17,9 +17,10 @@ WANTED = (
     ("recordings", "created"),
     ("recordings", "updated"),
     ("recordings", "deleted"),
-    ("meetingTranscripts", "created"),
     ("meetingParticipants", "joined"),
     ("meetingParticipants", "left"),
+    # Last, since not every Webex has them: what is refused ends a registration.
+    ("meetingTranscripts", "created"),
 )
 """One webhook per resource and event: Webex's ``all`` does not cover meetings."""
 

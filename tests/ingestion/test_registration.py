@@ -105,9 +105,9 @@ def test_what_was_wrong_in_every_way_is_right_after_registering(
             "meetings.started",
             "recordings.updated",
             "recordings.deleted",
-            "meetingTranscripts.created",
             "meetingParticipants.joined",
             "meetingParticipants.left",
+            "meetingTranscripts.created",
         ],
         Problem.FOREIGN: ["meetings.ended"],
     }
