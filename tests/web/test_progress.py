@@ -228,6 +228,7 @@ def running(**progress: Any) -> IngestStatus:
         "attempt": 1,
         "next_attempt_at": None,
         "ended_at": None,
+        "gone_at": None,
         "stage": "video",
         "bytes_done": 0,
         "bytes_total": None,
