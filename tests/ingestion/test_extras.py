@@ -36,11 +36,11 @@ def make_stage(tmp_path: Path, database: Database, broker_url: str) -> Iterator[
         yield make
 
 
-def held(stage: Stage, **order: Any) -> str:
-    """Hold a meeting and live for as long as anything of it may be asked for; its id."""
+def held(stage: Stage, *, hours: float = 50, **order: Any) -> str:
+    """Hold a meeting and live, if not less, as long as anything of it may be asked for; its id."""
     meeting_id: str = stage.hold_meeting(**order)["meeting_id"]
     stage.advance(15)
-    stage.live(hours=50)
+    stage.live(hours=hours)
     return meeting_id
 
 
@@ -193,8 +193,9 @@ def test_a_chat_is_stored_whole_with_ids_or_links_or_without(
 def test_a_chat_that_takes_webex_too_long_is_asked_for_in_smaller_pages(
     make_stage: MakeStage,
 ) -> None:
-    stage = make_stage(timeout_above_max=30)
-    meeting_id = held(stage, extras={"chats": 70})
+    stage = make_stage()
+    stage.control.add_fault(path_regex="/postMeetingChats.*max=100", times=None, status=504)
+    meeting_id = held(stage, hours=1, extras={"chats": 70})
 
     assert len(stored(stage, meeting_id, "chats.json")) == 70
 
@@ -264,7 +265,7 @@ def test_polls_are_stored_without_the_results_that_webex_keeps_and_say_so(
 def test_polls_are_there_while_their_results_are_not_to_be_had(make_stage: MakeStage) -> None:
     stage = make_stage()
     stage.control.add_fault(path_regex="/pollResults", status=503, times=None)
-    meeting_id = held(stage, extras=EVERYTHING)
+    meeting_id = held(stage, hours=1, extras=EVERYTHING)
 
     assert len(stored(stage, meeting_id, "polls.json")) == 2
 
