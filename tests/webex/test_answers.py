@@ -189,3 +189,14 @@ def test_a_secret_that_webex_repeats_is_not_told(simulator: Simulator, client: W
 
     assert str(raised.value) == "Webex answered 400: The secret '…' of … is too short."
     assert "secret" not in raised.value.tracking_id
+
+
+def test_a_secret_that_is_empty_spoils_no_sentence(
+    simulator: Simulator, client: WebexClient
+) -> None:
+    simulator.control.add_fault(status=400, body={"message": "The title is missing."})
+
+    with pytest.raises(WebexError) as raised:
+        client.send("PUT", "/meetings/m1", {"password": "", "hostKey": "1"})
+
+    assert str(raised.value) == "Webex answered 400: The title is missing."
