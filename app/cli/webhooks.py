@@ -54,7 +54,7 @@ def register(only: str | None, org: bool, take_over: str | None, as_json: bool) 
     """
     runtime = command_runtime()
     place, owner = _place(runtime.settings), api.Owner.ORG if org else None
-    old = _door_of(take_over) if take_over else None
+    old = {take_over, _door_of(take_over)} if take_over else ()
     made = _change_each(
         runtime,
         only,
@@ -68,9 +68,9 @@ def register(only: str | None, org: bool, take_over: str | None, as_json: bool) 
         ),
         as_json=as_json,
     )
-    if old and registration.LED_HERE not in made:
+    if take_over and registration.LED_HERE not in made:
         click.echo(
-            f"No webhook of our name leads to {old}: see `webex-ingest webhooks list`.",
+            f"No webhook of our name leads to {take_over}: see `webex-ingest webhooks list`.",
             err=True,
         )
         raise SystemExit(1)

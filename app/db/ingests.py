@@ -156,10 +156,12 @@ def note_at_source(session: Session, *which: Any, deleted: bool, now: datetime) 
     before, after = (
         (None, Reason.DELETED_AT_SOURCE) if deleted else (Reason.DELETED_AT_SOURCE, None)
     )
+    # A deletion from before it was opened again is over.
+    is_news = gone_at.is_(None) | (gone_at < col(Ingest.opened_at))
     is_told_by_reason = (col(Ingest.state) == State.DONE) & reason.is_not_distinct_from(before)
     result = session.execute(
         update(Ingest)
-        .where(*which, gone_at.is_(None) if deleted else gone_at.is_not(None))
+        .where(*which, is_news if deleted else gone_at.is_not(None))
         .values(
             gone_at=now if deleted else None,
             reason=case((is_told_by_reason, after), else_=reason),

@@ -109,8 +109,7 @@ class Accounts:
         known, at = self._views.get(name, (View(), -math.inf))
         if time.monotonic() - at < _READ_AGAIN_SECONDS:
             return known
-        with self._database.reading() as session:
-            account = table.find_account(session, name)
+        account = self._find(name)
         told = (account.role or role_of(account.scopes)) if account else None
         given = self._given_role if name == OF_SETTINGS else Role.USER
         view = View(Role(told) if told else given, account.email if account else None)
@@ -187,27 +186,34 @@ class Accounts:
         except WebexError:
             # Whose it is will be found out later.
             person = None
-        self.keeper.keep(name, pair, app, role)
+        kept = self.keeper.keep(name, pair, app, role)
         self._views.pop(name, None)
         self._names_known = (frozenset(), -math.inf)
-        return self._write_down(name, person) if person else None
+        return self._write_down(kept, person) if person else None
 
     def describe(self, name: str, look: Look | None = None) -> str | None:
         """Ask Webex whose account it is and write it down; None if it does not say."""
         client = self.client(name)
+        # Not as whoever had this name before.
+        self.keeper.forget(name)
+        account = self._find(name)
         try:
             person = resources.me(client.accompanied_by(look) if look else client)
         except WebexError:
             return None
-        return self._write_down(name, person)
+        return self._write_down(account, person)
 
-    def _write_down(self, name: str, person: Person) -> str | None:
+    def _write_down(self, asked: Account | None, person: Person) -> str | None:
+        """Say whose the account is that was asked; not of one that has other tokens by now."""
         email = person.emails[0] if person.emails else None
-        with self._database.transaction() as session:
-            account = table.find_account(session, name)
-            if account is not None:
-                table.describe_account(session, account, person_id=person.id, email=email)
+        if asked is not None:
+            with self._database.transaction() as session:
+                table.describe_account(session, asked, person_id=person.id, email=email)
         return email
+
+    def _find(self, name: str) -> Account | None:
+        with self._database.reading() as session:
+            return table.find_account(session, name)
 
     def look_after(self, patience: Callable[[], Look]) -> None:
         """Renew and seal again what is due; find out whose the accounts are that nobody knows.

@@ -184,7 +184,8 @@ def _has_just_ended(meeting: Meeting, row: Row[*tuple[Any, ...]]) -> bool:
 
 def _is_settled(row: Row[*tuple[Any, ...]]) -> bool:
     """Whether a deletion changes nothing about a row but the note: stored, or known to be gone."""
-    return row.state == State.DONE or bool(row.reason == Reason.DELETED_AT_SOURCE)
+    is_gone = row.state == State.ABSENT and row.reason == Reason.DELETED_AT_SOURCE
+    return row.state == State.DONE or bool(is_gone)
 
 
 def _is_awake(row: Row[*tuple[Any, ...]], patience: datetime, due_at: datetime) -> bool:

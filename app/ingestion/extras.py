@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from app.db.files import latest_file
@@ -30,13 +32,14 @@ _NEVER_FLAGGED: Flag = lambda _listed: None  # noqa: E731 -- one of several of i
 class Extra:
     """One other resource: its files, how they are found, and what Webex's list says of it.
 
-    ``awaits`` says whether more belongs to what was found; what is found so long after the end
-    as ``final_after`` is the last word.
+    ``awaits`` says whether more may belong to what was found, ``lacks`` whether it surely does;
+    what is found so long after the end as ``final_after`` is the last word.
     """
 
     files: Sequence[tuple[Kind, str, Callable[[Work], Found]]]
     flag: Flag = _NEVER_FLAGGED
     awaits: Callable[[Answers], bool] = lambda _found: False
+    lacks: Callable[[Answers], bool] = lambda _found: False
     final_after: timedelta = timedelta(0)
 
 
@@ -59,7 +62,7 @@ def ingest_extra(work: Work) -> Outcome:
         return _later(work, extra, missing)
     if work.bench.clock() < _final_at(work, extra):
         return Wait(_final_at(work, extra), Reason.NOT_FINAL, looked=True)
-    return _with(found, missing)
+    return _with(found, missing, extra)
 
 
 def summary_text(summaries: Items) -> str:
@@ -110,19 +113,21 @@ def _without(work: Work, extra: Extra, missing: Sequence[WebexError], *, is_last
         return Failed(fault.code, str(fault))
     is_forbidden = any(isinstance(error, Forbidden) for error in missing)
     if _has_file(work, extra):
-        # It was there before; what is stored stays.
+        # It was there before; what is stored stays. A report that was not final may be all of it.
+        if work.ingest.stored_at is None and not extra.final_after:
+            return Absent(Reason.DELETED_AT_SOURCE, "not all of it had been stored")
         return Done(Reason.NO_PERMISSION if is_forbidden else Reason.DELETED_AT_SOURCE)
     # Else it is not of this site or this kind of meeting: there is nothing anybody could mend.
     return no_permission(work.ingest.resource) if is_forbidden else Absent(Reason.NOT_AVAILABLE)
 
 
-def _with(found: Answers, missing: Sequence[WebexError]) -> Outcome:
+def _with(found: Answers, missing: Sequence[WebexError], extra: Extra) -> Outcome:
     """What becomes of a resource of which there will be no more than was found."""
     if fault := _fault(missing):
         return Failed(fault.code, f"{fault}; what could be read is stored")
     if any(isinstance(error, Forbidden) for error in missing):
         return Done(Reason.NO_PERMISSION)
-    if missing or not all(each.items for each in found.values()):
+    if missing or extra.lacks(found) or not all(each.items for each in found.values()):
         return Done(Reason.PARTS_MISSING)
     return Done()
 
@@ -163,20 +168,31 @@ def _final_at(work: Work, extra: Extra) -> datetime:
     return ended_at + extra.final_after
 
 
-def _unanswered(found: Answers) -> bool:
-    """Whether a poll was held of which not all answers are there, and nobody refused them."""
+def _unanswered(found: Answers, *, fewest: int) -> bool:
+    """Whether a poll was held of which not all answers are there, and nobody refused them.
+
+    ``fewest`` are expected of a poll of which Webex tells no more.
+    """
     results = found.get(Kind.POLL_RESULTS)
     if results is None or results.missing:
         return False
-    answered = {str(each.get("id")) for each in results.items if _is_answered(each)}
-    return any(str(poll.get("id")) not in answered for poll in found[Kind.POLLS].items)
+    told = {str(each.get("id")): each for each in results.items}
+    held = [told.get(str(poll.get("id"))) for poll in found[Kind.POLLS].items]
+    return any(each is None or _people_in(each) < max(fewest, _total_of(each)) for each in held)
 
 
-def _is_answered(poll: dict[str, Any]) -> bool:
+def _people_in(poll: dict[str, Any]) -> int:
+    """How many answered a poll, each counted once; a question may be left out."""
     lists = [each.get("respondents") for each in api.dicts(poll.get("questions"))]
-    shown = sum(len(api.dicts(each.get("items"))) for each in lists if isinstance(each, dict))
+    answers = [api.dicts(each.get("items")) for each in lists if isinstance(each, dict)]
+    people = {str(each.get("email") or each.get("displayName") or "") for each in chain(*answers)}
+    # Not everybody need have a name.
+    return max(len(people - {""}), *map(len, answers), 0)
+
+
+def _total_of(poll: dict[str, Any]) -> int:
     total = str(poll.get("totalRespondents"))[:9]
-    return shown >= max(1, int(total) if total.isdecimal() else 1)
+    return int(total) if total.isdecimal() else 0
 
 
 def _of(find: Callable[..., Found]) -> Callable[[Work], Found]:
@@ -218,7 +234,8 @@ EXTRAS: dict[Resource, Extra] = {
             (Kind.POLL_RESULTS, "poll_results.json", _of(api.poll_results)),
         ],
         lambda listed: listed.has_polls,
-        awaits=_unanswered,
+        awaits=partial(_unanswered, fewest=1),
+        lacks=partial(_unanswered, fewest=0),
     ),
     Resource.QUESTIONS: Extra(
         [(Kind.QANDA, "qanda.json", _of(api.questions))], lambda listed: listed.has_qa

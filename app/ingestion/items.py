@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from sqlalchemy import or_
 from sqlmodel import col
 
 from app.db.files import has_files
-from app.db.ingests import heartbeat, new_ingest, note_at_source, open_ingests
-from app.db.meetings import lock_meeting, touch
+from app.db.ingests import heartbeat, new_ingest, note_at_source, open_ingests, reopen
+from app.db.meetings import lock_meeting, mark_incomplete, touch
 from app.db.standing import items_of
 from app.errors import Forbidden, Gone, NotFound, PartialList
 from app.ingestion.entry import patience_until
@@ -72,8 +73,9 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
         # What Webex could read is fetched; the list itself is asked for again.
         _open_new(work, [each.id for each in error.items])
         raise
+    listed = {each.id for each in found}
     _open_new(work, [each.id for each in found])
-    _note_deletions(work, {each.id for each in found})
+    _note_deletions(work, listed)
     with bench.database.reading() as session:
         items = [
             item
@@ -89,7 +91,16 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
     settled_at = grown_at + timedelta(seconds=bench.pace.settle_seconds)
     if now < settled_at:
         return Wait(settled_at, Reason.SETTLING)
+    told_gone = [item.gone_at for item in items if item.resource_id in listed and is_gone(item)]
+    if told_gone:
+        # The list may lag behind the deletion: it is believed once it still says so then.
+        return Wait(max(filter(None, told_gone)) + LISTED_AFTER, Reason.SETTLING)
     return _when_settled(work, items)
+
+
+def is_gone(ingest: Ingest) -> bool:
+    """Whether Webex has told of the deletion since it was opened; what came before is over."""
+    return ingest.gone_at is not None and ingest.gone_at >= ingest.opened_at
 
 
 def or_stored(work: Work, error: NotFound | Gone) -> Outcome:
@@ -99,7 +110,7 @@ def or_stored(work: Work, error: NotFound | Gone) -> Outcome:
     """
     ingest = work.ingest
     outcome: Outcome = Absent(Reason.DELETED_AT_SOURCE)
-    if ingest.gone_at is None:
+    if not is_gone(ingest):
         outcome = decide(error, ingest, work.bench.pace, work.bench.clock())
     if not isinstance(outcome, Absent):
         return outcome
@@ -153,10 +164,11 @@ def _open_new(work: Work, found: Sequence[str]) -> None:
 
 
 def _note_deletions(work: Work, listed: set[str]) -> None:
-    """Note which stored items Webex no longer lists, and which it lists again.
+    """Note which stored items Webex no longer lists, and look at those again which it does list.
 
-    What was stored a moment ago may be missing because the list lags, and an empty list may be a
-    mistake of the moment: it says nothing. A single deletion is told by an event as well.
+    What was stored or deleted a moment ago may not be in the list because it lags, and an empty
+    list may be a mistake of the moment: it says nothing. A single deletion is told by an event as
+    well. What an item is by now its details say.
     """
     if not listed:
         return
@@ -165,16 +177,30 @@ def _note_deletions(work: Work, listed: set[str]) -> None:
         col(Ingest.meeting_row_id) == work.meeting_row_id,
         col(Ingest.resource) == work.ingest.resource,
         col(Ingest.resource_id) != "",
-        col(Ingest.state) == State.DONE,
     )
     is_listed = col(Ingest.resource_id).in_(listed)
     with work.bench.database.transaction() as session:
         lock_meeting(session, work.meeting_row_id)
         heartbeat(session, work.lease, now=now)
         lagging = col(Ingest.ended_at) > now - LISTED_AFTER
-        noted = note_at_source(session, *mine, ~is_listed, ~lagging, deleted=True, now=now)
-        noted += note_at_source(session, *mine, is_listed, deleted=False, now=now)
-        if noted:
+        is_done = col(Ingest.state) == State.DONE
+        if note_at_source(session, *mine, is_done, ~is_listed, ~lagging, deleted=True, now=now):
+            touch(session, work.meeting_row_id)
+        is_back = (
+            *(is_listed, col(Ingest.gone_at) >= col(Ingest.opened_at)),
+            col(Ingest.gone_at) <= now - LISTED_AFTER,
+            or_(is_done, col(Ingest.reason) == Reason.DELETED_AT_SOURCE),
+        )
+        if reopen(
+            session,
+            *(*mine, *is_back),
+            states=(State.DONE, State.ABSENT),
+            due_at=now,
+            patience_until=now + work.bench.pace.give_up,
+            priority=Priority(work.ingest.priority),
+            now=now,
+        ):
+            mark_incomplete(session, {work.meeting_row_id})
             touch(session, work.meeting_row_id)
 
 

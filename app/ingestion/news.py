@@ -109,8 +109,9 @@ def _hints(meeting: Meeting, events: Sequence[Event]) -> dict[str, Any]:
 def _note_deleted(
     session: Session, meeting: Meeting, events: Sequence[Event], now: datetime
 ) -> None:
-    """Note what Webex says it has deleted, whatever else it says: a look finds what is true."""
-    deleted = [(each.resource, each.data.id) for each in events if each.event == "deleted"]
+    """Note what Webex says last that it has deleted; of what it tells more a look finds it out."""
+    last = {(each.resource, each.data.id): each.event for each in events}
+    deleted = [item for item, event in last.items() if event == "deleted"]
     if not deleted:
         return
     item = tuple_(col(Ingest.resource), col(Ingest.resource_id))

@@ -133,18 +133,18 @@ def register(
     target_url: str,
     secret: str | None,
     owner: Owner | None = None,
-    take_over: str | None = None,
+    take_over: Collection[str] = (),
     tell: Tell = lambda _: None,
 ) -> list[Change]:
     """Make sure that each wanted webhook exists once at our address, active, with our secret.
 
-    Webhooks of our name that lead to the address ``take_over`` are led to ours before. Webex need
-    not show secrets, so those that are right already are given ours anew. May run twice at once:
-    both keep the same ones. Raises PartialList at the end where some cannot be read.
+    Webhooks of our name that lead to an address of ``take_over`` are led to ours before. Webex
+    need not show secrets, so those that are right already are given ours anew. May run twice at
+    once: both keep the same ones. Raises PartialList at the end where some cannot be read.
     """
     place = Place(target_url, secret)
     found, unread = look(client)
-    led = [each for each in found if each.target_url == take_over and _is_of_our_name(each)]
+    led = [each for each in found if each.target_url in take_over and _is_of_our_name(each)]
     changes = [_lead_here(client, each, place, tell) for each in led]
     here = {"target_url": target_url, "status": "active", "secret": secret}
     found = [each.model_copy(update=here) if each in led else each for each in found]
@@ -174,7 +174,7 @@ def treat(
     """
     found, refusal = look(client)
     owner = owner_of(found, place)
-    is_mending = fix
+    is_mending, is_new = fix, False
     for each in examine(found, place):
         done: list[Change] = []
         try:
@@ -182,6 +182,9 @@ def treat(
         except WebexError as error:
             is_mending, refusal = False, error
         tell(each, ", ".join(change.action for change in done))
+        is_new = is_new or any(change.action == _CREATED for change in done)
+    if is_new and refusal is None:
+        _delete_doubles(client, place, owner, lambda _: None)
     if refusal is not None:
         raise refusal
 
@@ -212,18 +215,27 @@ def reactivate(bench: Workbench, place: Place) -> int:
         client = bench.accounts.client(name).accompanied_by(bench.patience())
         try:
             found, unread = look(client)
-            findings = examine(found, place)
-            changes = mend(client, findings, place, only={Problem.INACTIVE})
         except WebexError as error:
             log.warning("webhook.not_looked_at", account=name, error=str(error))
             continue
-        switched_on += len(changes)
+        findings = examine(found, place)
+        switched_on += sum(_is_on_again(client, name, each, place) for each in findings)
         if unread is not None:
             log.warning("webhook.unreadable", account=name, error=str(unread))
         left = [each for each in findings if each.problem in MENDED - {Problem.INACTIVE}]
         if left:
             log.warning("webhook.wrong", account=name, problems=len(left), mend="webhooks doctor")
     return switched_on
+
+
+def _is_on_again(client: WebexClient, account: str, finding: Finding, place: Place) -> bool:
+    """Switch one on again if it is off; what is refused holds up no other."""
+    try:
+        return bool(mend(client, [finding], place, only={Problem.INACTIVE}))
+    except WebexError as error:
+        told = {"resource": finding.resource, "event_name": finding.event}
+        log.warning("webhook.not_switched_on", account=account, error=str(error), **told)
+        return False
 
 
 def _lead_here(client: WebexClient, webhook: Webhook, place: Place, tell: Tell) -> Change:

@@ -125,15 +125,14 @@ class TokenKeeper:
             return None
         if account.access_token is not None and self._open(account.access_token) != refused:
             return self._remember(account)
-        is_new = (
-            account.renewed_at is not None and self._soonest(account.renewed_at) > self._clock()
-        )
+        now, renewed_at = self._clock(), account.renewed_at
+        is_new = renewed_at is not None and renewed_at <= now < self._soonest(renewed_at)
         return self._next(account) if account.refresh_token and not is_new else None
 
     def keep(
         self, name: str, pair: TokenPair, app: App | None = None, role: Role | None = None
-    ) -> None:
-        """Keep the first pair of tokens of an account, in the place of all it had."""
+    ) -> Account | None:
+        """Keep the first pair of tokens of an account, in the place of all it had; its row."""
         now = self._clock()
         values = self._sealed(pair) | {"role": role}
         if app is not None:
@@ -146,7 +145,9 @@ class TokenKeeper:
             # The one of the settings is older, and must not take its place.
             planted = _fingerprint(seed) if seed else ""
             table.put_account(session, name, now=now, seed=planted, **values)
+            kept = table.find_account(session, name)
         self.forget(name)
+        return kept
 
     def forget(self, name: str) -> None:
         """Let this process look at an account anew; others do so within half a minute."""

@@ -19,6 +19,9 @@ from app.webex import resources
 from app.webex.client import WebexClient
 
 _PARTS = (Kind.VTT, Kind.TXT, Kind.SNIPPETS)
+_ONCE_MORE = "vtt once more"
+_LATER = (*_PARTS[1:], _ONCE_MORE)
+"""The stages of an attempt that another one has begun."""
 
 
 def ingest_transcripts(work: Work) -> Outcome:
@@ -50,35 +53,47 @@ def ingest_transcript(work: Work) -> Outcome:
         transcript_id = safe_id(work.ingest.resource_id)
     except ValueError as error:
         return Failed("id_unusable", f"Webex names the transcript by {error}")
-    kind = Kind.VTT
+    begun = work.ingest.stage
     try:
-        for kind in _missing_parts(work, transcript_id):
-            work.tell(stage=kind)
-            if kind == Kind.SNIPPETS:
-                _store_snippets(work, transcript_id)
-            else:
-                _store_text(work, transcript_id, kind)
+        lacking = _bring(work, transcript_id, _left_of(begun))
+        if not lacking and begun in _LATER and _is_edited(work, transcript_id):
+            lacking = _bring(work, transcript_id, _PARTS[1:])
     except (NotFound, Gone) as error:
         return or_stored(work, error)
-    except Forbidden:
-        if kind != Kind.SNIPPETS:
-            raise
-        # They are for the host and the compliance officer, not for the admin role.
-        return Done(Reason.NO_PERMISSION)
-    return Done()
+    return Done(lacking)
 
 
-def _missing_parts(work: Work, transcript_id: str) -> Sequence[Kind]:
-    """What is left to be fetched: after an attempt that broke off, from where it ended on.
+def _left_of(begun: str) -> Sequence[Kind]:
+    """What an attempt that broke off has left to be fetched.
 
-    While 429s come, that is what gets it done. All of it where Webex has another text by now: the
-    parts must be of one version.
+    It goes on from there: while 429s come, each request that gets through must bring it further.
     """
-    if work.ingest.stage not in _PARTS[1:]:
+    if begun not in _LATER:
         return _PARTS
+    return _PARTS[_PARTS.index(Kind(begun)) :] if begun != _ONCE_MORE else ()
+
+
+def _bring(work: Work, transcript_id: str, parts: Sequence[Kind]) -> Reason | None:
+    """Fetch and store these parts; why one of them is lacking."""
+    for kind in parts:
+        work.tell(stage=kind)
+        if kind != Kind.SNIPPETS:
+            _store_text(work, transcript_id, kind)
+            continue
+        try:
+            _store_snippets(work, transcript_id)
+        except Forbidden:
+            # They are for the host and the compliance officer, not for the admin role.
+            return Reason.NO_PERMISSION
+    return None
+
+
+def _is_edited(work: Work, transcript_id: str) -> bool:
+    """Whether Webex has another text by now: the parts must be of one version."""
+    work.tell(stage=_ONCE_MORE)
     before = _stored_sha256(work)
     _store_text(work, transcript_id, Kind.VTT)
-    return _PARTS[_PARTS.index(work.ingest.stage) :] if _stored_sha256(work) == before else _PARTS
+    return _stored_sha256(work) != before
 
 
 def _stored_sha256(work: Work) -> str | None:

@@ -1,5 +1,6 @@
 """What Webex's answers mean: one status, one error."""
 
+import json
 import math
 import re
 from collections.abc import Iterable
@@ -25,7 +26,7 @@ _NEVER = {501, 505}
 _DEEPEST = 64
 _PIECE_BYTES = 64 * 1024
 _NO_REASON = "without a reason"
-_UNTOLD = re.compile(r"\b[a-z][a-z0-9+.-]*://\S+|\bBearer\s+\S+", re.IGNORECASE)
+_UNTOLD = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://\S+|\bBearer\s+\S+", re.IGNORECASE)
 
 
 def raise_for_answer(
@@ -139,6 +140,8 @@ def _inside(value: Any) -> Iterable[Any]:
 
 def _plain(text: str, untold: Iterable[str]) -> str:
     for secret in untold:
-        text = text.replace(secret, "…")
+        # As it is, and as it stands in the JSON that it was sent in.
+        for told in (secret, json.dumps(secret)[1:-1]):
+            text = text.replace(told, "…")
     text = _UNTOLD.sub("…", text)
     return "".join(char if char.isprintable() else " " for char in text)[:300]

@@ -158,5 +158,7 @@ def _complete(
         found.missing.extend(whole.missing)
         if len(whole.items) >= len(dicts(shown.get("items"))):
             shown["items"] = whole.items
+        elif not whole.missing:
+            found.missing.append(NotFound("Webex lists less of it than it has shown"))
     # They lead to more of what is here, and expire.
     shown.pop("links", None)

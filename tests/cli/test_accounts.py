@@ -12,10 +12,7 @@ import pytest
 import requests
 from cryptography.fernet import Fernet
 
-from app.db.engine import Database
-from app.db.place import prepare_file
-from app.db.schema import migrate
-from tests.e2e.house import House, house
+from tests.e2e.house import House, house, prepare_database
 from tests.processes import free_port, spawn
 
 CLI = [sys.executable, "-m", "app.cli"]
@@ -25,11 +22,7 @@ SECRETS = ("simulator-secret", "simulator-refresh-token", "simulator-token")
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[House]:
     """An installation with a migrated database, an Integration and no account."""
-    path = tmp_path / "var" / "webex-ingest.db"
-    prepare_file(str(path))
-    database = Database(f"sqlite:///{path}")
-    migrate(database)
-    database.dispose()
+    prepare_database(tmp_path)
     settings = {
         "WEBEX_ACCESS_TOKEN": "",
         "WEBEX_CLIENT_ID": "simulator-client",

@@ -15,21 +15,15 @@ from app.cli.main import commands
 from app.config import load_settings
 from app.db.engine import Database
 from app.db.inbox import Delivery, quarantine_delivery
-from app.db.place import prepare_file
-from app.db.schema import migrate
 from tests.db.rows import store_event
-from tests.e2e.house import House, house
+from tests.e2e.house import House, house, prepare_database
 from tests.processes import spawn
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[House]:
     """An installation with a migrated database and nothing running."""
-    path = tmp_path / "var" / "webex-ingest.db"
-    prepare_file(str(path))
-    database = Database(f"sqlite:///{path}")
-    migrate(database)
-    database.dispose()
+    prepare_database(tmp_path)
     with house(tmp_path) as home:
         yield home
 

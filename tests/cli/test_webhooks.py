@@ -10,11 +10,8 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 
-from app.db.engine import Database
-from app.db.place import prepare_file
-from app.db.schema import migrate
 from app.webex.webhooks import WANTED
-from tests.e2e.house import House, house
+from tests.e2e.house import House, house, prepare_database
 from tests.processes import spawn
 
 PEOPLE = {
@@ -28,11 +25,7 @@ CLI = [sys.executable, "-m", "app.cli"]
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[House]:
     """An installation of two people's accounts, each of whom sees webhooks of their own."""
-    path = tmp_path / "var" / "webex-ingest.db"
-    prepare_file(str(path))
-    database = Database(f"sqlite:///{path}")
-    migrate(database)
-    database.dispose()
+    prepare_database(tmp_path)
     settings = {"ENCRYPTION_KEY": Fernet.generate_key().decode()}
     people = {"strict_owner": True, "tokens": PEOPLE}
     with house(tmp_path, settings, simulator_settings=people) as home:

@@ -60,6 +60,20 @@ def test_an_upgrade_makes_no_table_anew(tmp_path: Path) -> None:
     database.dispose()
 
 
+def test_an_upgrade_knows_what_had_been_stored_though_it_is_open_just_now(
+    database_url: str,
+) -> None:
+    database = Database(database_url)
+    to_revision(database, "0005")
+    filled = fill(database)
+
+    migrate(database)
+
+    assert filled["ingest"]["state"] == "waiting"
+    assert read_ingest(database, 1).stored_at == filled["file"]["stored_at"]
+    database.dispose()
+
+
 def _root_page(session: Session, table: str) -> int:
     question = text("SELECT rootpage FROM sqlite_master WHERE type = 'table' AND name = :name")
     return int(session.scalar(question, {"name": table}) or 0)

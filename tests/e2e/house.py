@@ -11,6 +11,9 @@ from typing import Any
 
 import requests
 
+from app.db.engine import Database
+from app.db.place import prepare_file
+from app.db.schema import migrate
 from app.ingestion.registration import register
 from app.models.times import utc_now
 from app.webex.client import WebexClient
@@ -46,6 +49,15 @@ PACE = {
 DOOR_WORKER = ["--preload", "--worker-class", "app.web.worker.DoorWorker"]
 GUNICORN = ["gunicorn", *DOOR_WORKER, "--workers", "2", "--threads", "8"]
 APPLICATION = "app.web.application:create_app_from_environment()"
+
+
+def prepare_database(folder: Path) -> None:
+    """The database of a house before anything runs in it."""
+    path = folder / "var" / "webex-ingest.db"
+    prepare_file(str(path))
+    database = Database(f"sqlite:///{path}")
+    migrate(database)
+    database.dispose()
 
 
 @dataclass

@@ -206,8 +206,9 @@ def test_a_deletion_is_noted_though_the_event_does_not_name_the_meeting(
 
 @pytest.mark.parametrize("exists", [True, False])
 def test_whichever_of_two_events_comes_last_a_look_finds_what_is_true(
-    stage: Stage, exists: bool
+    make_stage: MakeStage, exists: bool
 ) -> None:
+    stage = make_stage(poll_give_up_hours=1)
     meeting_id, (recording_id,), _ = stored(stage)
     data = {"id": recording_id, "meetingId": meeting_id}
     if exists:
@@ -220,12 +221,76 @@ def test_whichever_of_two_events_comes_last_a_look_finds_what_is_true(
     stage.control.send_event(resource="recordings", event="deleted", data=data)
     stage.control.send_event(resource="recordings", event="updated", data=data)
     stage.control.settle()
-    stage.work()
+    stage.live(hours=3)
 
     reason = {} if exists else {"reason": "deleted_at_source"}
     assert resource_of(stage, meeting_id, recording_id) == {"state": "done", **reason}
     again = f"recordings/{recording_id}.v2.mp4"
     assert (again in [each["path"] for each in manifest_of(stage, meeting_id)["files"]]) is exists
+    assert manifest_of(stage, meeting_id)["complete"] is True
+
+
+@pytest.mark.parametrize("minutes_between", [0, 3])
+def test_an_old_deletion_does_not_decide_about_what_comes_after_it(
+    stage: Stage, minutes_between: int
+) -> None:
+    meeting_id, (recording_id,), _ = stored(stage)
+    data = {"id": recording_id, "meetingId": meeting_id}
+    stage.control.send_event(resource="recordings", event="deleted", data=data)
+    if minutes_between:
+        stage.control.settle()
+        stage.live(minutes=minutes_between)
+    stage.control.call("POST", f"/recordings/{recording_id}/replace", {"bytes": 300_000})
+    # Webex's API lags behind its own event.
+    stage.control.add_fault(path_regex=f"/recordings/{recording_id}", status=404, times=1)
+
+    stage.control.send_event(resource="recordings", event="updated", data=data)
+    stage.control.settle()
+    stage.live(hours=3)
+
+    assert resource_of(stage, meeting_id, recording_id) == {"state": "done"}
+    paths = [file["path"] for file in manifest_of(stage, meeting_id)["files"]]
+    assert f"recordings/{recording_id}.v2.mp4" in paths
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_was_deleted_before_it_was_stored_is_fetched_when_webex_has_it_again(
+    stage: Stage, told: bool
+) -> None:
+    order = stage.hold_meeting(recordings=2)
+    meeting_id, (first, second) = order["meeting_id"], order["recording_ids"]
+    stage.control.add_fault(origin="media", times=None, status=503)
+    stage.live(hours=1)
+    stage.control.add_fault(path_regex=f"/recordings/{first}$", status=404, times=2)
+    deleted(stage, first, meetingId=meeting_id)
+    stage.control.forget_faults()
+    assert resource_of(stage, meeting_id, first)["state"] == "absent"
+
+    which = first if told else second
+    event = {"resource": "recordings", "event": "created" if told else "updated"}
+    stage.control.send_event(**event, data={"id": which, "meetingId": meeting_id})
+    stage.control.settle()
+    stage.live(hours=3)
+
+    assert resource_of(stage, meeting_id, first) == {"state": "done"}
+
+
+def test_a_list_that_lags_does_not_take_the_note_of_a_deletion_away(make_stage: MakeStage) -> None:
+    stage = make_stage(poll_give_up_hours=1)
+    meeting_id, (gone, kept), _ = stored(stage, recordings=2)
+    stage.live(hours=2)
+    # It is listed still, and its details are no more.
+    stage.control.add_fault(path_regex=f"/recordings/{gone}$", status=404, times=None)
+    deleted(stage, gone, meetingId=meeting_id)
+
+    data = {"id": kept, "meetingId": meeting_id}
+    stage.control.send_event(resource="recordings", event="updated", data=data)
+    stage.control.settle()
+    stage.live(days=1)
+
+    told = {"state": "done", "reason": "deleted_at_source"}
+    assert resource_of(stage, meeting_id, gone) == told
+    assert manifest_of(stage, meeting_id)["complete"] is True
 
 
 def test_what_is_odd_about_a_file_is_still_told_when_webex_has_deleted_it(stage: Stage) -> None:

@@ -241,6 +241,46 @@ def test_a_poll_that_nobody_answered_is_done_with_what_there_is(make_stage: Make
 
 
 @pytest.mark.parametrize(
+    ("path", "resource"), [("/respondents", "polls"), ("/q_and_a/.+/answers", "q_and_a")]
+)
+def test_of_what_only_the_beginning_is_there_is_done_with_a_word_about_it(
+    make_stage: MakeStage, path: str, resource: str
+) -> None:
+    stage = make_stage()
+    stage.control.add_fault(path_regex=path, body=NO_ITEMS, times=None)
+    meeting_id = held(stage, extras=EVERYTHING, participant_count=5)
+
+    assert extras_of(stage, meeting_id)[resource] == ("done", "parts_missing")
+    assert stage.ingest(meeting_id, resource).attempt == 6
+
+
+@pytest.mark.parametrize(("total", "reason"), [(50, "parts_missing"), (5, None)])
+def test_answers_that_webex_counts_and_does_not_give_are_told(
+    make_stage: MakeStage, total: int, reason: str | None
+) -> None:
+    stage = make_stage()
+    change = {"totalRespondents": total}
+    stage.control.add_fault(path_regex="/pollResults", answer={"change": change}, times=None)
+    meeting_id = held(stage, extras=EVERYTHING, participant_count=5)
+
+    assert extras_of(stage, meeting_id)["polls"] == ("done", reason)
+    assert len(stored(stage, meeting_id, "poll_results.json")) == 2
+
+
+def test_what_is_gone_before_all_of_it_was_stored_is_not_done(make_stage: MakeStage) -> None:
+    stage = make_stage()
+    stage.control.add_fault(path_regex="/pollResults", times=None, status=503)
+    meeting_id = held(stage, hours=1, extras=EVERYTHING)
+    assert (stage.place(meeting_id) / "polls.json").exists()
+    stage.control.forget_faults()
+    stage.control.add_fault(path_regex="/meetings/poll", times=None, status=404)
+
+    stage.live(hours=50)
+
+    assert extras_of(stage, meeting_id)["polls"] == ("absent", "deleted_at_source")
+
+
+@pytest.mark.parametrize(
     ("refusal", "reason", "attempts"),
     [
         ({"status": 403}, "no_permission", 1),

@@ -288,3 +288,17 @@ def test_participants_of_whom_webex_cannot_read_one_are_stored_and_the_list_is_n
     assert (row.state, row.error_code) == ("failed", "partial_list")
     assert len(stored_json(stage, meeting_id, "participants.json")["items"]) == len(people(stage))
     assert people(stage)
+
+
+def test_a_transcript_comes_further_with_each_request_that_gets_through(stage: Stage) -> None:
+    told = stage.hold_meeting()
+    meeting_id, (transcript_id,) = told["meeting_id"], told["transcript_ids"]
+    later = {"status": 429, "headers": {"Retry-After": "1"}}
+    # Never two in a row.
+    stage.control.add_fault(path_regex="/download|/snippets", every=2, times=None, **later)
+
+    stage.live(hours=1)
+
+    assert stage.states(meeting_id)[f"meetingTranscripts/{transcript_id}"] == ("done", None)
+    through = [each for each in stage.asked(transcript_id) if each["status"] == 200]
+    assert len(through) == 4

@@ -144,7 +144,7 @@ def test_what_leads_to_an_address_of_before_is_led_here_on_request_alone(
     kept = made(client, "meetings", "ended", third)
     made(client, "recordings", "created")
 
-    register(client, target_url=HERE.target_url, secret=HERE.secret, take_over=ELSEWHERE)
+    register(client, target_url=HERE.target_url, secret=HERE.secret, take_over=[ELSEWHERE])
 
     assert everything_is_right(client)
     assert [w.id for w in webhooks(client) if w.target_url != HERE.target_url] == [kept]
@@ -333,6 +333,19 @@ def test_a_webhook_that_webex_switched_off_is_on_again_at_the_next_look(stage: S
     stage.advance(15)
     stage.live_until_complete(meeting_id)
     assert lost["meeting_id"] != meeting_id
+
+
+def test_a_webhook_that_may_not_be_switched_on_holds_up_no_other(stage: Stage) -> None:
+    client = stage.bench.accounts.client("")
+    refused, other = webhooks(client)[:2]
+    for each in (refused, other):
+        switch_off(stage.simulator, each.id)
+    stage.control.add_fault(method="PUT", path_regex=refused.id, status=403, times=None)
+
+    assert reactivate(stage.bench, Place(stage.door, SECRET)) == 1
+
+    status = {each.id: each.status for each in webhooks(client)}
+    assert (status[refused.id], status[other.id]) == ("inactive", "active")
 
 
 def test_an_account_that_cannot_be_looked_at_does_not_hide_the_others(stage: Stage) -> None:

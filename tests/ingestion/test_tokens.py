@@ -338,3 +338,11 @@ def test_what_is_no_sealed_text_at_all_is_told_like_a_lost_key(world: World) -> 
     with pytest.raises(TokenRefused, match="ENCRYPTION_KEY"):
         world.keeper().current(OF_SETTINGS)
     assert world.keeper(OTHER_KEY, KEY).reseal() == 0
+
+
+def test_a_clock_that_was_set_back_keeps_no_refused_token(world: World) -> None:
+    keeper = world.keeper()
+    token = keeper.current(OF_SETTINGS)
+    world.now -= timedelta(hours=1)
+
+    assert keeper.instead_of(OF_SETTINGS, token) not in (None, token)

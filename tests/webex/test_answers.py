@@ -200,3 +200,15 @@ def test_a_secret_that_is_empty_spoils_no_sentence(
         client.send("PUT", "/meetings/m1", {"password": "", "hostKey": "1"})
 
     assert str(raised.value) == "Webex answered 400: The title is missing."
+
+
+def test_a_secret_is_not_told_in_the_spelling_of_json_either(
+    simulator: Simulator, client: WebexClient
+) -> None:
+    secret = 'a "quoted" é secret'
+    simulator.control.add_fault(status=400, body={"message": json.dumps({"secret": secret})})
+
+    with pytest.raises(WebexError) as raised:
+        client.send("POST", "/webhooks", {"secret": secret})
+
+    assert str(raised.value) == 'Webex answered 400: {"secret": "…"}'
