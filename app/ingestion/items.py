@@ -1,6 +1,6 @@
 """Lists of recordings or transcripts: polled until they have settled and all items are stored."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -91,11 +91,13 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
     settled_at = grown_at + timedelta(seconds=bench.pace.settle_seconds)
     if now < settled_at:
         return Wait(settled_at, Reason.SETTLING)
-    told_gone = [item.gone_at for item in items if item.resource_id in listed and is_gone(item)]
-    if told_gone:
-        # The list may lag behind the deletion: it is believed once it still says so then.
-        return Wait(max(filter(None, told_gone)) + LISTED_AFTER, Reason.SETTLING)
-    return _when_settled(work, items)
+    return _while_it_lags(items, listed) or _when_settled(work, items)
+
+
+def _while_it_lags(items: Sequence[Ingest], listed: Collection[str]) -> Wait | None:
+    """The wait of a list that still has what Webex has deleted; if it has it then, it is looked at."""
+    told = [item.gone_at for item in items if item.resource_id in listed and is_gone(item)]
+    return Wait(max(filter(None, told)) + LISTED_AFTER, Reason.SETTLING) if told else None
 
 
 def is_gone(ingest: Ingest) -> bool:
