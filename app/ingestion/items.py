@@ -95,7 +95,7 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
 
 
 def _while_it_lags(items: Sequence[Ingest], listed: Collection[str]) -> Wait | None:
-    """The wait of a list that still has what Webex has deleted; if it has it then, it is looked at."""
+    """The wait of a list that still has what Webex has deleted; still there then, it is back."""
     told = [item.gone_at for item in items if item.resource_id in listed and is_gone(item)]
     return Wait(max(filter(None, told)) + LISTED_AFTER, Reason.SETTLING) if told else None
 
