@@ -46,14 +46,15 @@ class Extra:
 def ingest_extra(work: Work) -> Outcome:
     """Fetch and store one other resource; absent when it has not appeared after six looks.
 
-    What Webex has only a part of is looked for again as often, and stored as it is then.
+    What Webex has only a part of is stored at once, and looked for again as often: more of it
+    becomes its next version.
     """
     extra = EXTRAS[Resource(work.ingest.resource)]
     is_last = _is_last(work, extra)
     found: dict[Kind, Found] = {}
     for kind, path, find in extra.files:
         found[kind] = find(work)
-        if found[kind].items and (is_last or not _is_open(found, found[kind].missing, extra)):
+        if found[kind].items:
             _store(work, kind, path, found[kind].items)
     missing = [error for each in found.values() for error in each.missing]
     if not any(each.items for each in found.values()):

@@ -57,9 +57,15 @@ def errors_of(stage: Stage, meeting_id: str, resource: str) -> tuple[str, str | 
 
 
 def stored(stage: Stage, meeting_id: str, name: str) -> list[dict[str, Any]]:
-    """The items of a stored list."""
-    items: list[dict[str, Any]] = json.loads((stage.place(meeting_id) / name).read_text())["items"]
-    return items
+    """The items of a stored list, in its newest version."""
+    return versions(stage, meeting_id, name)[-1]
+
+
+def versions(stage: Stage, meeting_id: str, name: str) -> list[list[dict[str, Any]]]:
+    """The items of each version of a stored list, the oldest first."""
+    kind = "qanda" if name == "qanda.json" else name.removesuffix(".json")
+    paths = [f["path"] for f in manifest_of(stage, meeting_id)["files"] if f["kind"] == kind]
+    return [json.loads((stage.place(meeting_id) / path).read_text())["items"] for path in paths]
 
 
 @pytest.mark.parametrize("quirks", [{}, {"page_size_cap": 2, "empty_page_with_next": True}])
@@ -168,14 +174,30 @@ def test_what_webex_could_not_read_is_looked_for_again_and_all_else_is_stored(
     assert stage.meeting(meeting_id).completed_at is not None
 
 
-def test_what_webex_can_read_at_last_is_stored_whole_and_once(make_stage: MakeStage) -> None:
+def test_what_webex_can_read_now_is_stored_now_and_the_whole_as_its_next_version(
+    make_stage: MakeStage,
+) -> None:
     stage = make_stage()
     stage.control.add_fault(path_regex="/postMeet", answer={"unreadable_items": 3}, times=2)
     meeting_id = held(stage, extras={"chats": 7})
 
     assert extras_of(stage, meeting_id)["postMeetingChats"] == ("done", None)
-    assert len(stored(stage, meeting_id, "chats.json")) == 7
-    assert not list(stage.place(meeting_id).glob("chats.v*"))
+    assert [len(each) for each in versions(stage, meeting_id, "chats.json")] == [4, 7]
+    assert (stage.place(meeting_id) / "chats.v2.json").exists()
+
+
+def test_a_part_that_webex_had_for_a_moment_is_kept_and_not_called_done(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage()
+    stage.control.add_fault(path_regex="/postMeet", answer={"unreadable_items": 3})
+    stage.control.add_fault(path_regex="/postMeet", status=404, times=None)
+    meeting_id = held(stage, extras={"chats": 7})
+
+    chats = stage.ingest(meeting_id, "postMeetingChats")
+    told = (chats.state, chats.reason, chats.error)
+    assert told == ("absent", "deleted_at_source", "not all of it had been stored")
+    assert len(stored(stage, meeting_id, "chats.json")) == 4
 
 
 @pytest.mark.parametrize("answer", [{"next_link": "missing"}, {"leave_out": ["id"]}])
@@ -345,7 +367,7 @@ def test_the_report_about_attendees_is_fetched_again_when_it_is_final(
     stage.live(hours=10)
 
     assert extras_of(stage, meeting_id)["attendees"] == ("done", None)
-    assert len(stored(stage, meeting_id, "attendees.v2.json")) == 5
+    assert len(stored(stage, meeting_id, "attendees.json")) == 5
     assert stage.ingest(meeting_id, "attendees").attempt == 2
 
 
