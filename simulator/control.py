@@ -1,7 +1,7 @@
 """/_control: the side of the simulator that Webex does not have, for tests and for people."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -42,8 +42,14 @@ def create_control(control: Control) -> Flask:
 
 
 def get_clock(control: Control) -> dict[str, Any]:
-    clock = control.world.clock
-    return {"now": milliseconds_text(clock.now()), "frozen": clock.frozen}
+    clock, next_at = control.world.clock, control.schedule.next_at()
+    # Rounded up: whoever moves the clock there is not too early.
+    next_at = next_at and next_at + timedelta(microseconds=999)
+    return {
+        "now": milliseconds_text(clock.now()),
+        "frozen": clock.frozen,
+        "next": milliseconds_text(next_at) if next_at else None,
+    }
 
 
 def move_clock(control: Control) -> dict[str, Any]:

@@ -33,6 +33,10 @@ class Schedule:
             heapq.heappush(self._due, (moment, next(self._order), action))
             self._world.changed.notify_all()
 
+    def next_at(self) -> datetime | None:
+        """When the next thing happens by itself; None if nothing is to come."""
+        return self._due[0][0] if self._due else None
+
     def has_due(self) -> bool:
         return bool(self._due) and self._due[0][0] <= self._world.now()
 

@@ -149,10 +149,7 @@ class Stage:
             ]
 
     def _next_moment(self, end: datetime) -> datetime | None:
-        """The next time something is due, but never far from now: the simulator has a clock too.
-
-        Its own moments are soon after a meeting's end; of the days after that an hour is enough.
-        """
+        """The next time before the end when something is due, here or at the simulator."""
         with self.bench.database.reading() as session:
             due = session.scalar(
                 select(func.min(col(Ingest.next_attempt_at))).where(
@@ -165,10 +162,9 @@ class Stage:
                 )
             )
         known = [time - self.skew for time in (due, event) if time is not None]
-        times = [time for time in known if time > self.now]
-        far = timedelta(minutes=10 if self.now - MORNING < timedelta(hours=4) else 60)
-        moment = min([*times, self.now + far])
-        return moment if moment < end else None
+        if next_at := self.control.call("GET", "/clock")["next"]:
+            known.append(datetime.fromisoformat(next_at))
+        return min((time for time in known if self.now < time < end), default=None)
 
     def _move_to(self, moment: datetime) -> None:
         self.now = moment

@@ -165,6 +165,19 @@ def test_a_frozen_clock_moves_only_by_advance(control: ControlClient) -> None:
     assert moved["now"] > second["now"]
 
 
+def test_the_clock_says_how_far_it_can_go_in_one_step(control: ControlClient) -> None:
+    assert control.call("GET", "/clock")["next"] is None
+
+    control.hold_meeting(timeline={"ended_webhook": 5, "recording_webhook": 90})
+    moments = []
+    while next_at := control.call("GET", "/clock")["next"]:
+        moments.append(next_at)
+        control.call("POST", "/clock", {"now": next_at})
+
+    assert moments == sorted(set(moments))
+    assert len(moments) >= 2
+
+
 def test_the_clock_can_be_set_and_let_go(control: ControlClient) -> None:
     control.call("POST", "/clock", {"now": "2021-05-14T20:26:54Z", "freeze": False})
 
