@@ -118,7 +118,7 @@ def _hollow(acked: Acknowledged, blows: Blows) -> list[str]:
 def _wasted(traffic: Served) -> list[str]:
     if traffic.ratio <= MOST_SERVED:
         return []
-    return [f"{traffic.ratio:.2f} times the bytes of the files were served, kills left aside"]
+    return [f"{traffic.ratio:.2f} times the bytes of the files were served without need"]
 
 
 def _faults_in(folder: Path) -> list[str]:

@@ -56,13 +56,18 @@ def run(plan: Plan, folder: Path, say: Say) -> Report:
 
 
 def drain(house: Installation, seconds: float, say: Say) -> float:
-    """Wait until nothing is left to be done, or for so many seconds; how long that took."""
-    began, pause = time.monotonic(), threading.Event()
+    """Wait until nothing is left to be done, or for so many seconds; how long that took.
+
+    What Webex has still to tell of meetings that have just ended is waited for as well.
+    """
+    began, pause, control = time.monotonic(), threading.Event(), house.control()
     next_word = began
     while time.monotonic() - began < seconds:
         house.keeper.look()
+        # Asked first: what has just been told is in the database before it is looked at.
+        is_all_told = control.call("GET", "/clock")["next"] is None
         left, sentence = settled(house.database.url)
-        if not left:
+        if is_all_told and not left:
             break
         if time.monotonic() >= next_word:
             next_word = time.monotonic() + _TELL_SECONDS

@@ -44,8 +44,9 @@ class Served:
 
     @property
     def ratio(self) -> float:
-        """Served without what kills made necessary, as a multiple of the files."""
-        return (self.served - self.again_after_kills) / self.needed if self.needed else 1.0
+        """Served without what kills and faults made necessary, as a multiple of the files."""
+        ours = self.served - self.again_after_kills - self.again_after_faults
+        return ours / self.needed if self.needed else 1.0
 
 
 def acknowledged(
@@ -66,7 +67,7 @@ def acknowledged(
 
 
 def served(requests: Iterable[Mapping[str, Any]], sizes: Mapping[tuple[str, str], int]) -> Served:
-    """Tell apart what was served twice because of faults and because of kills.
+    """Tell apart what was served twice because of the host's faults, of kills, and of neither.
 
     ``sizes`` has the bytes of each file by recording and kind. An answer that ended early, or
     went on too long, without a fault of the host ended because of somebody on our side.
@@ -74,21 +75,24 @@ def served(requests: Iterable[Mapping[str, Any]], sizes: Mapping[tuple[str, str]
     asked: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for each in requests:
         asked[(each["recording_id"], each["kind"])].append(each)
-    again: dict[bool, int] = {True: 0, False: 0}
+    again: Counter[str] = Counter()
     broken = 0
     for file, answers in asked.items():
         for one, after in pairwise(answers):
             end = _begin(one) + one["bytes_sent"]
+            is_whole = end >= sizes.get(file, 0)
             # What had come whole and is asked for again is waste, whoever was killed meanwhile.
-            is_broken = 0 < end < sizes.get(file, 0)
-            faulty = one["faulty"] or after["faulty"] or not is_broken
-            again[faulty] += max(0, end - _begin(after) - COMPARED_BYTES)
-            broken += not faulty
+            if one["faulty"] or (after["faulty"] and not is_whole):
+                why = "faults"
+            else:
+                why = "nothing" if is_whole or not end else "kills"
+            again[why] += max(0, end - _begin(after) - COMPARED_BYTES)
+            broken += why == "kills"
     return Served(
         needed=sum(sizes.values()),
         served=sum(each["bytes_sent"] for each in requests),
-        again_after_faults=again[True],
-        again_after_kills=again[False],
+        again_after_faults=again["faults"],
+        again_after_kills=again["kills"],
         broken_by_kills=broken,
     )
 

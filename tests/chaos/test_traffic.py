@@ -45,6 +45,7 @@ def test_what_is_served_again_is_told_apart(faulty: bool, faults: int, kills: in
 
     assert (found.again_after_faults, found.again_after_kills) == (faults, kills)
     assert found.broken_by_kills == (0 if faulty else 1)
+    assert found.ratio == pytest.approx(1.0, abs=0.1)
 
 
 def test_what_had_come_whole_and_is_asked_for_again_is_waste() -> None:
@@ -52,6 +53,13 @@ def test_what_had_come_whole_and_is_asked_for_again_is_waste() -> None:
 
     assert (found.again_after_kills, found.broken_by_kills) == (0, 0)
     assert found.ratio == 5.0
+
+
+def test_what_came_whole_and_wrong_is_asked_for_again_with_need() -> None:
+    found = served([request(1_000_000, faulty=True), request(1_000_000)], SIZES)
+
+    assert found.again_after_faults == 1_000_000 - COMPARED_BYTES
+    assert found.ratio == pytest.approx(1.0, abs=0.1)
 
 
 def test_the_end_that_is_compared_counts_as_nobodys_fault() -> None:
