@@ -1,5 +1,6 @@
 """How ingests stand: what is read of them, and never changed here."""
 
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
@@ -10,6 +11,8 @@ from sqlmodel import col
 from app.models.tables import Ingest, Meeting
 from app.models.words import Resource
 
+Item = tuple[str, str]
+"""A resource and the id of one of its items."""
 
 def standing_of(
     session: Session, meeting_row_ids: Collection[int]
@@ -42,19 +45,27 @@ def items_of(session: Session, meeting_row_id: int, resource: str) -> list[Inges
     )
 
 
-def meeting_of_item(session: Session, resource: str, resource_id: str) -> str | None:
-    """The id of the meeting that a recording or transcript is known to be of."""
-    return session.scalar(
-        select(col(Meeting.meeting_id))
-        .join(Ingest, col(Ingest.meeting_row_id) == col(Meeting.id))
+def holders_of(session: Session, items: Collection[Item]) -> dict[Item, set[str]]:
+    """The ids of the meetings that recordings or transcripts are known to be of.
+
+    Items are resource and ``resource_id``; there may be several meetings of one, since what an
+    event says of that is not always right.
+    """
+    if not items:
+        return {}
+    rows = session.execute(
+        select(col(Ingest.resource), col(Ingest.resource_id), col(Meeting.meeting_id))
+        .join(Meeting, col(Ingest.meeting_row_id) == col(Meeting.id))
         .where(
-            col(Ingest.resource_id) == resource_id,
+            col(Ingest.resource_id).in_({resource_id for _, resource_id in items}),
             # Said once more, since only so the index of items serves.
             col(Ingest.resource_id) != "",
-            col(Ingest.resource) == resource,
         )
-        .limit(1)
     )
+    holders: defaultdict[Item, set[str]] = defaultdict(set)
+    for resource, resource_id, meeting_id in rows:
+        holders[resource, resource_id].add(meeting_id)
+    return holders
 
 
 def details_state(session: Session, meeting_row_id: int) -> str | None:

@@ -19,7 +19,7 @@ from app.db.inbox import (
     postpone_event,
     put_off_events,
 )
-from app.db.standing import meeting_of_item
+from app.db.standing import holders_of
 from app.errors import (
     AnswerUnreadable,
     DatabaseUnavailable,
@@ -159,8 +159,9 @@ def _explained(bench: Workbench, stored: WebhookEvent) -> Told | Verdict:
     event = Event.read(json.loads(stored.body))
     if event.event == "deleted":
         with bench.database.reading() as session:
-            known = meeting_of_item(session, event.resource, event.data.id)
-        return _judged(stored, event, known)
+            item = (event.resource, event.data.id)
+            known = holders_of(session, [item]).get(item, set())
+        return _judged(stored, event, min(known, default=None))
     look, now = bench.patience(), bench.clock()
     _, meeting_id = bench.accounts.first_that_can(
         bench.accounts.owners()(event),

@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from app.db.ingests import note_at_source
 from app.db.meetings import ensure_meetings, hint_all, lock_meetings, touch
+from app.db.standing import holders_of
 from app.ingestion.entry import (
     LIVE_RESOURCES,
     Urgency,
@@ -49,9 +50,7 @@ def tell_meetings(
     Several events about one meeting cost little more than one. The meetings are locked together
     and in one order. What is said again changes nothing.
     """
-    events: defaultdict[str, list[Event]] = defaultdict(list)
-    for each in told:
-        events[each.meeting_id].append(each.event)
+    events = _by_meeting(session, told)
     # That somebody came or went, or that something is no more, makes no meeting.
     made = {
         each.meeting_id: owner_of(each.event)
@@ -73,6 +72,21 @@ def tell_meetings(
     want(session, wanted, pace=pace, now=now)
     for meeting in meetings.values():
         _note_deleted(session, meeting, events[meeting.meeting_id], now)
+
+
+def _by_meeting(session: Session, told: Sequence[Told]) -> dict[str, list[Event]]:
+    """The events that concern each meeting, oldest first.
+
+    Of what Webex has deleted it may not know the meeting any more, or name another one.
+    """
+    items = {(each.event.resource, each.event.data.id): each.event.event for each in told}
+    holders = holders_of(session, [item for item, event in items.items() if event == "deleted"])
+    events: defaultdict[str, list[Event]] = defaultdict(list)
+    for each in told:
+        item = (each.event.resource, each.event.data.id)
+        for meeting_id in {each.meeting_id, *holders.get(item, ())}:
+            events[meeting_id].append(each.event)
+    return events
 
 
 def _hint(meeting: Meeting, events: Sequence[Event]) -> bool:

@@ -193,15 +193,32 @@ def test_a_recording_whose_audio_was_never_stored_is_not_done_when_it_is_deleted
     assert not (place / f"{recording_id}.mp3").is_file()
 
 
-@pytest.mark.parametrize("meeting_told", [True, False])
-def test_a_deletion_is_noted_though_the_event_does_not_name_the_meeting(
-    stage: Stage, meeting_told: bool
-) -> None:
+@pytest.mark.parametrize("told", ["its own", "none", "another", "unknown"])
+def test_a_deletion_is_noted_whatever_meeting_the_event_names(stage: Stage, told: str) -> None:
     meeting_id, (recording_id,), _ = stored(stage)
+    another, others, _ = stored(stage)
+    named = {"its own": meeting_id, "another": another, "unknown": "nobody_I_1"}
 
-    deleted(stage, recording_id, **({"meetingId": meeting_id} if meeting_told else {}))
+    deleted(stage, recording_id, **({"meetingId": named[told]} if told in named else {}))
 
     assert resource_of(stage, meeting_id, recording_id)["reason"] == "deleted_at_source"
+    assert "reason" not in resource_of(stage, another, others[0])
+    assert len(stage.ingests(another)) == len(stage.ingests(meeting_id))
+
+
+def test_a_deletion_under_another_meeting_counts_less_than_what_comes_after_it(
+    stage: Stage,
+) -> None:
+    meeting_id, (recording_id,), _ = stored(stage)
+    another, _, _ = stored(stage)
+    for event, named in (("deleted", another), ("updated", meeting_id)):
+        data = {"id": recording_id, "meetingId": named}
+        stage.control.send_event(resource="recordings", event=event, data=data)
+    stage.control.settle()
+
+    stage.live_until_complete(meeting_id)
+
+    assert resource_of(stage, meeting_id, recording_id) == {"state": "done"}
 
 
 @pytest.mark.parametrize("exists", [True, False])
