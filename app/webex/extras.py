@@ -69,7 +69,8 @@ def poll_results(client: WebexClient, meeting_id: str) -> Found:
     for poll in found.items:
         for question in dicts(poll.get("questions")):
             place = ("/meetings/polls", poll, "questions", question, "respondents")
-            _complete(client, meeting_id, found, question, "respondents", place)
+            # Webex's Basics say `offset`, the description of this list does not.
+            _complete(client, meeting_id, found, question, "respondents", place, by_offset=True)
     return found
 
 
@@ -146,7 +147,14 @@ def _is_refusal(error: WebexError) -> bool:
 
 
 def _complete(
-    client: WebexClient, meeting_id: str, found: Found, item: Item, name: str, place: Place
+    client: WebexClient,
+    meeting_id: str,
+    found: Found,
+    item: Item,
+    name: str,
+    place: Place,
+    *,
+    by_offset: bool = False,
 ) -> None:
     """Replace a list inside an item by all of it, where the item shows only its beginning."""
     shown = item.get(name)
@@ -154,7 +162,7 @@ def _complete(
         return
     links = shown.get("links")
     if isinstance(links, dict) and links.get("next"):
-        whole = _list(client, meeting_id, place)
+        whole = _list(client, meeting_id, place, by_offset=by_offset)
         found.missing.extend(whole.missing)
         if len(whole.items) >= len(dicts(shown.get("items"))):
             shown["items"] = whole.items

@@ -7,6 +7,8 @@ DEVIATIONS = {
     "PATCH /meetings/{meetingId} takes application/json-patch+json and not application/json": (
         "the body is no JSON patch; the described type follows where this one is refused"
     ),
+    "GET /meetings/polls/{pollId}/questions/{questionId}/respondents: "
+    "there is no parameter offset": "Webex's Basics say that this list is paged by it",
 }
 """Where we differ from the description on purpose, and why."""
 
@@ -33,7 +35,9 @@ PARAMETERS: dict[str, set[str]] = {
     "GET /meetings/postMeetingChats": {"meetingId", "max", "offset"},
     "GET /meetings/polls": {"meetingId"},
     "GET /meetings/pollResults": {"meetingId", "max"},
-    "GET /meetings/polls/{pollId}/questions/{questionId}/respondents": {"meetingId", "max"},
+    "GET /meetings/polls/{pollId}/questions/{questionId}/respondents": {
+        *("meetingId", "max", "offset"),
+    },
     "GET /meetings/q_and_a": {"meetingId", "max"},
     "GET /meetings/q_and_a/{questionId}/answers": {"meetingId", "max"},
     "GET /meetingClosedCaptions": {"meetingId"},

@@ -248,6 +248,19 @@ def test_respondents_that_come_later_are_stored_too(make_stage: MakeStage) -> No
         assert len(poll["questions"][0]["respondents"]["items"]) == 5
 
 
+@pytest.mark.parametrize("link", [{"next_link": "missing"}, {}])
+def test_all_respondents_are_stored_with_a_link_to_more_of_them_or_without(
+    make_stage: MakeStage, link: dict[str, Any]
+) -> None:
+    stage = make_stage()
+    stage.control.add_fault(path_regex="/respondents", answer=link, times=None)
+    meeting_id = held(stage, extras={"polls": 1}, participant_count=130)
+
+    assert extras_of(stage, meeting_id)["polls"] == ("done", None)
+    (poll,) = stored(stage, meeting_id, "poll_results.json")
+    assert len(poll["questions"][0]["respondents"]["items"]) == 130
+
+
 def test_a_poll_that_nobody_answered_is_done_with_what_there_is(make_stage: MakeStage) -> None:
     stage = make_stage()
     stage.control.add_fault(
