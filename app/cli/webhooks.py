@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from functools import partial
 
@@ -55,7 +55,9 @@ def register(only: str | None, org: bool, take_over: str | None, as_json: bool) 
     runtime = command_runtime()
     place, owner = _place(runtime.settings), api.Owner.ORG if org else None
     old = {take_over, _door_of(take_over)} if take_over else ()
-    made = _change_each(
+    if take_over:
+        _insist_on_some(runtime, only, old, as_json=as_json)
+    _change_each(
         runtime,
         only,
         lambda client, tell: registration.register(
@@ -68,12 +70,6 @@ def register(only: str | None, org: bool, take_over: str | None, as_json: bool) 
         ),
         as_json=as_json,
     )
-    if take_over and registration.LED_HERE not in made:
-        click.echo(
-            f"No webhook of our name leads to {take_over}: see `webex-ingest webhooks list`.",
-            err=True,
-        )
-        raise SystemExit(1)
 
 
 @webhooks.command()
@@ -211,6 +207,27 @@ def _door_of(address: str) -> str:
     return address.rstrip("/").removesuffix(DOOR) + DOOR
 
 
+def _insist_on_some(
+    runtime: Runtime, only: str | None, addresses: Collection[str], *, as_json: bool
+) -> None:
+    """End the command before it has changed anything where there is nothing to take over."""
+    found: list[Webhook] = []
+    refusals = _ask_each(
+        runtime, only, lambda _, client: found.extend(registration.look(client)[0])
+    )
+    if registration.of_our_name(found, addresses):
+        return
+    if as_json:
+        print_json(_refusals_json(refusals))
+    click.echo(
+        f"Nothing was changed: no webhook of our name leads to {min(addresses, key=len)}: "
+        "see `webex-ingest webhooks list`.",
+        err=True,
+    )
+    _end(refusals, as_json)
+    raise SystemExit(1)
+
+
 def _ask_each(
     runtime: Runtime, only: str | None, ask: Callable[[str, WebexClient], object]
 ) -> list[_Refusal]:
@@ -230,7 +247,7 @@ def _change_each(
     change: Callable[[WebexClient, registration.Tell], object],
     *,
     as_json: bool,
-) -> list[str]:
+) -> None:
     """Change the webhooks of each account and tell of each change; exits with 1 at a refusal."""
     made: list[tuple[str, Change]] = []
     is_one = len(_clients(runtime, only)) == 1
@@ -248,7 +265,6 @@ def _change_each(
     elif not made and not refusals:
         click.echo("There was nothing to do.")
     _end(refusals, as_json)
-    return [each.action for _, each in made]
 
 
 def _print_findings(lines: Sequence[_Line], *, all_seen: bool) -> None:

@@ -14,6 +14,7 @@ from app.models.words import Resource
 Item = tuple[str, str]
 """A resource and the id of one of its items."""
 
+
 def standing_of(
     session: Session, meeting_row_ids: Collection[int]
 ) -> dict[tuple[int, str, str], Row[*tuple[Any, ...]]]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import structlog
 
-from app.errors import PartialList, WebexError
+from app.errors import NotFound, PartialList, WebexError
 from app.ingestion.workbench import Workbench
 from app.models.webex import Webhook
 from app.webex import webhooks
@@ -16,9 +16,6 @@ from app.webex.client import WebexClient
 from app.webex.webhooks import NAME_PREFIX, WANTED, Owner
 
 log = structlog.get_logger()
-
-
-LED_HERE = "led to this address"
 
 
 class Problem(StrEnum):
@@ -121,7 +118,7 @@ def mend(
 ) -> list[Change]:
     """Do something about each finding; every change is logged and told as it is made."""
     return [
-        _made(_mend(client, each, place, owner), each.resource, each.event, tell)
+        _made(_mend(client, each, place, owner), each, tell)
         for each in findings
         if each.problem in only
     ]
@@ -144,8 +141,8 @@ def register(
     """
     place = Place(target_url, secret)
     found, unread = look(client)
-    led = [each for each in found if each.target_url in take_over and _is_of_our_name(each)]
-    changes = [_lead_here(client, each, place, tell) for each in led]
+    led = of_our_name(found, take_over)
+    changes = [_made(_repair(client, each, place, _LED_HERE), each, tell) for each in led]
     here = {"target_url": target_url, "status": "active", "secret": secret}
     found = [each.model_copy(update=here) if each in led else each for each in found]
     findings = examine(found, place, owner)
@@ -155,14 +152,17 @@ def register(
     touched |= {each.id for each in led}
     for each in found:
         if each.id not in touched and _is_wanted(each, place):
-            webhooks.repair(client, each, target_url=target_url, secret=secret)
-            changes.append(Change("kept", each.resource, each.event))
-            tell(changes[-1])
+            changes.append(_made(_repair(client, each, place, _KEPT), each, tell))
     if any(change.action == _CREATED for change in changes):
         changes += _delete_doubles(client, place, owner, tell)
     if unread is not None:
         raise unread
     return changes
+
+
+def of_our_name(found: Sequence[Webhook], addresses: Collection[str]) -> list[Webhook]:
+    """The webhooks that an installation of ours has made and that lead to one of the addresses."""
+    return [each for each in found if each.target_url in addresses and _is_of_our_name(each)]
 
 
 def treat(
@@ -198,7 +198,7 @@ def unregister(
     for each in found:
         if each.target_url == target_url:
             webhooks.delete(client, each)
-            changes.append(_made("deleted", each.resource, each.event, tell))
+            changes.append(_made("deleted", each, tell))
     if unread is not None:
         raise unread
     return changes
@@ -236,11 +236,6 @@ def _is_on_again(client: WebexClient, account: str, finding: Finding, place: Pla
         told = {"resource": finding.resource, "event_name": finding.event}
         log.warning("webhook.not_switched_on", account=account, error=str(error), **told)
         return False
-
-
-def _lead_here(client: WebexClient, webhook: Webhook, place: Place, tell: Tell) -> Change:
-    webhooks.repair(client, webhook, target_url=place.target_url, secret=place.secret)
-    return _made(LED_HERE, webhook.resource, webhook.event, tell)
 
 
 def _delete_doubles(
@@ -289,24 +284,40 @@ def _about(webhook: Webhook, place: Place) -> list[Finding]:
 
 
 def _mend(client: WebexClient, finding: Finding, place: Place, owner: Owner) -> str:
-    webhook, url, secret = finding.webhook, place.target_url, place.secret
+    webhook = finding.webhook
     if webhook is None:
-        what = (finding.resource, finding.event)
-        webhooks.create(client, *what, target_url=url, secret=secret, owner=owner)
-        return _CREATED
+        return _create(client, finding, place, owner)
     if finding.problem is Problem.DUPLICATE:
         webhooks.delete(client, webhook)
         return "deleted a duplicate"
-    webhooks.repair(client, webhook, target_url=url, secret=secret)
-    return _DONE[finding.problem]
+    return _repair(client, webhook, place, _DONE[finding.problem])
 
 
-def _made(action: str, resource: str, event: str, tell: Tell) -> Change:
-    change = Change(action, resource, event)
-    log.info("webhook.changed", action=action, resource=resource, event_name=event)
+def _create(client: WebexClient, which: Finding | Webhook, place: Place, owner: Owner) -> str:
+    url, secret = place.target_url, place.secret
+    what = (which.resource, which.event)
+    webhooks.create(client, *what, target_url=url, secret=secret, owner=owner)
+    return _CREATED
+
+
+def _repair(client: WebexClient, webhook: Webhook, place: Place, done: str) -> str:
+    """Make one right; what somebody has deleted meanwhile is made anew."""
+    try:
+        webhooks.repair(client, webhook, target_url=place.target_url, secret=place.secret)
+    except NotFound:
+        owner = Owner.ORG if webhook.owned_by == Owner.ORG else Owner.CREATOR
+        return _create(client, webhook, place, owner)
+    return done
+
+
+def _made(action: str, which: Finding | Webhook, tell: Tell) -> Change:
+    change = Change(action, which.resource, which.event)
+    if action != _KEPT:
+        what = {"resource": which.resource, "event_name": which.event}
+        log.info("webhook.changed", action=action, **what)
     tell(change)
     return change
 
 
-_CREATED = "created"
+_CREATED, _KEPT, _LED_HERE = "created", "kept", "led to this address"
 _DONE = {Problem.INACTIVE: "switched on", Problem.WRONG_SECRET: "given our secret"}

@@ -125,8 +125,17 @@ def test_after_a_change_of_address_the_old_webhooks_are_led_here_on_request(home
     again = home.command("webhooks", "register", "--take-over", f"{old}/webhooks/webex", code=1)
 
     assert said.count(": led to this address\n") == 2 * len(WANTED)
-    assert f"No webhook of our name leads to {old}/webhooks/webex" in again
+    assert again == (
+        f"Nothing was changed: no webhook of our name leads to {old}/webhooks/webex: "
+        "see `webex-ingest webhooks list`.\n"
+    )
     assert {each["target_url"] for each in told(home, "list")} == {f"{STAGING}/webhooks/webex"}
+
+
+def test_where_there_is_nothing_to_take_over_nothing_is_registered_either(home: House) -> None:
+    home.command("webhooks", "register", "--take-over", "https://typo.example.com", code=1)
+
+    assert told(home, "list") == []
 
 
 def test_without_a_secret_nothing_is_said_to_be_given(home: House) -> None:

@@ -182,6 +182,22 @@ def test_of_two_alike_everybody_keeps_the_older_one(client: WebexClient) -> None
     assert doubled == [[found[1].id]] * 2
 
 
+@pytest.mark.parametrize("change", ["kept", "switched on", "led to this address"])
+def test_a_webhook_that_somebody_deletes_before_it_is_mended_is_made_anew(
+    simulator: Simulator, client: WebexClient, change: str
+) -> None:
+    old = ELSEWHERE if change == "led to this address" else HERE.target_url
+    register(client, target_url=old, secret=HERE.secret)
+    (gone,) = (w.id for w in webhooks(client) if (w.resource, w.event) == ("meetings", "ended"))
+    if change == "switched on":
+        switch_off(simulator, gone)
+    simulator.control.add_fault(method="PUT", path_regex=gone, status=404)
+
+    told = register(client, target_url=HERE.target_url, secret=HERE.secret, take_over=[ELSEWHERE])
+
+    assert [each.action for each in told].count("created") == 1
+
+
 def test_a_webhook_that_somebody_else_has_deleted_is_as_good_as_deleted(
     client: WebexClient,
 ) -> None:
