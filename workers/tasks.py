@@ -11,8 +11,9 @@ from app.dispatch.broker import (
     WEBHOOKS_TASK,
 )
 from app.ingestion.auto_record import judge_due
+from app.ingestion.diagnosis import Place
 from app.ingestion.recheck import recheck_due
-from app.ingestion.registration import Place, reactivate
+from app.ingestion.registration import reactivate
 from app.ingestion.run import run_ingest
 from app.ingestion.sweep import WORK_QUEUES, nudge_due, sweep
 from app.runtime import Runtime

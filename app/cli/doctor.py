@@ -11,7 +11,8 @@ from app.cli.tools import command_runtime
 from app.db.auto_record import flips
 from app.db.ticks import last_tick
 from app.errors import DatabaseUnavailable, WebexError
-from app.ingestion.registration import MENDED, Place, examine, look
+from app.ingestion.diagnosis import MENDED, Place, examine
+from app.ingestion.registration import look
 from app.ingestion.status import seconds_since
 from app.ingestion.tokens import OF_SETTINGS
 from app.ingestion.wording import account_sentence, age_text, size_text

@@ -16,7 +16,8 @@ from app.cli.tools import command_runtime
 from app.config import Settings, load_settings
 from app.errors import AccountUnknown, SettingsError, WebexError
 from app.ingestion import registration
-from app.ingestion.registration import Change, Finding, Problem
+from app.ingestion.diagnosis import MENDED, Finding, Place, Problem, of_our_name
+from app.ingestion.registration import Change
 from app.ingestion.tokens import OF_SETTINGS
 from app.models.webex import Webhook
 from app.models.words import DOOR
@@ -97,7 +98,7 @@ def doctor(only: str | None, fix: bool, as_json: bool) -> None:
         print_json([_line_json(*line) for line in lines] + _refusals_json(refusals))
     else:
         _print_findings(lines, all_seen=not refusals)
-    left = any(f.problem in registration.MENDED and not action for _, f, action in lines)
+    left = any(f.problem in MENDED and not action for _, f, action in lines)
     if left and not fix and not as_json:
         click.echo("`webex-ingest webhooks doctor --fix` mends what is ours.")
     _end(refusals, as_json)
@@ -195,11 +196,11 @@ def _target(settings: Settings) -> str:
     return settings.webhook_address
 
 
-def _place(settings: Settings) -> registration.Place:
+def _place(settings: Settings) -> Place:
     secrets = settings.webhook_secrets
     if not secrets and not settings.allow_unsigned_webhooks:
         raise SettingsError("WEBEX_WEBHOOK_SECRET: must be set; `webex-ingest init` makes one")
-    return registration.Place(_target(settings), secrets[0] if secrets else None)
+    return Place(_target(settings), secrets[0] if secrets else None)
 
 
 def _door_of(address: str) -> str:
@@ -215,7 +216,7 @@ def _insist_on_some(
     refusals = _ask_each(
         runtime, only, lambda _, client: found.extend(registration.look(client)[0])
     )
-    if registration.of_our_name(found, addresses):
+    if of_our_name(found, addresses):
         return
     if as_json:
         print_json(_refusals_json(refusals))

@@ -21,9 +21,10 @@ import requests
 from app import webex
 from app.ingestion.auto_record import judge_due, undo
 from app.ingestion.commands import resolve_instances
+from app.ingestion.diagnosis import Place, examine, owner_of
 from app.ingestion.policy import forecast
 from app.ingestion.recheck import recheck_due
-from app.ingestion.registration import Place, examine, mend, owner_of, register, unregister
+from app.ingestion.registration import mend, register, unregister
 from app.models.words import EXTRA_RESOURCES, Role
 from app.webex import resources, webhooks
 from app.webex.client import WebexClient

@@ -9,17 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from app.errors import Forbidden, PartialList, WebexUnavailable
-from app.ingestion.registration import (
-    MENDED,
-    Place,
-    Problem,
-    examine,
-    mend,
-    reactivate,
-    register,
-    treat,
-    unregister,
-)
+from app.ingestion.diagnosis import MENDED, Place, Problem, examine
+from app.ingestion.registration import mend, reactivate, register, treat, unregister
 from app.webex.client import WebexClient
 from app.webex.webhooks import WANTED, Owner, create, delete, webhooks
 from simulator import Simulator
