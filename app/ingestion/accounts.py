@@ -168,7 +168,8 @@ class Accounts:
 
         Without a role it is what the scopes of the token make of it.
 
-        Raises TokenRefused, and keeps what was there, when Webex refuses the token.
+        Raises TokenRefused, and keeps what was there, when Webex refuses the token; as well a
+        WebexError when it cannot say now whether it is good, and another one would be lost.
         """
         asking = WebexClient(
             self.api_url,
@@ -183,7 +184,13 @@ class Accounts:
                 "Webex refuses the access token (401): it is wrong, or it is over; "
                 "nothing was changed"
             ) from None
-        except WebexError:
+        except WebexError as error:
+            # What Webex has just issued is good. A token that somebody pasted may be any word.
+            if error.retryable and pair.refresh_token is None and self._find(name) is not None:
+                raise WebexUnavailable(
+                    f"Webex cannot say now whether the access token is good ({error}): "
+                    f"{name} keeps the one it had; try again later"
+                ) from error
             # Whose it is will be found out later.
             person = None
         kept = self.keeper.keep(name, pair, app, role)

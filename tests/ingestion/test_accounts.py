@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 
 from app.db.engine import Database
-from app.errors import RateLimited, TokenRefused
+from app.errors import RateLimited, TokenRefused, WebexUnavailable
 from app.ingestion.commands import request_meetings, resolve_instances
 from app.ingestion.registration import register
 from app.ingestion.tokens import OF_SETTINGS
@@ -34,8 +35,13 @@ def two(tmp_path: Path, database: Database, broker_url: str) -> Iterator[Stage]:
     url = database.url.render_as_string(hide_password=False)
     key = Fernet.generate_key().decode()
     with staged(tmp_path, url, broker_url, simulator_settings=told, encryption_key=key) as stage:
-        stage.bench.accounts.add("bob", TokenPair("bobs-token", None, None, None, None))
+        stage.bench.accounts.add("bob", pasted("bobs-token"))
         yield stage
+
+
+def pasted(token: str) -> TokenPair:
+    """An access token that somebody has typed; nobody renews it."""
+    return TokenPair(token, None, None, None, None)
 
 
 def test_a_meeting_goes_to_the_account_whose_webhook_told_of_it(two: Stage) -> None:
@@ -101,7 +107,7 @@ def test_work_of_an_account_that_is_gone_waits_until_it_is_there_again(two: Stag
     assert two.bench.accounts.remove("bob") == 4
     two.live(hours=1)
     assert {reason for _, reason in two.states(meeting_id).values()} == {"token_refused"}
-    two.bench.accounts.add("bob", TokenPair("bobs-token", None, None, None, None))
+    two.bench.accounts.add("bob", pasted("bobs-token"))
     two.live_until_complete(meeting_id)
 
     assert differences(two, meeting_id) == []
@@ -139,7 +145,7 @@ def is_open(stage: Stage) -> bool:
 
 def test_a_meeting_of_an_account_that_is_no_more_goes_to_one_that_can_read_it(two: Stage) -> None:
     accounts = two.bench.accounts
-    accounts.add("late", TokenPair("bobs-token", None, None, None, None))
+    accounts.add("late", pasted("bobs-token"))
     meeting_id = two.hold_meeting(webhooks=False, timeline={"transcripts": 3630}, **BOB)[
         "meeting_id"
     ]
@@ -169,17 +175,39 @@ def test_a_silent_account_does_not_spend_the_budget_of_another(two: Stage) -> No
 
 def test_whose_an_account_is_is_found_out_later_where_webex_did_not_say(two: Stage) -> None:
     two.control.add_fault(path_regex="/people/me", status=503, times=3)
-    assert two.bench.accounts.add("bob", TokenPair("bobs-token", None, None, None, None)) is None
+    assert two.bench.accounts.add("robert", pasted("bobs-token")) is None
 
     two.bench.accounts.look_after(two.bench.patience)
 
-    (bob,) = (each for each in two.bench.accounts.standings() if each.name == "bob")
-    assert bob.email == "bob@example.com"
+    (robert,) = (each for each in two.bench.accounts.standings() if each.name == "robert")
+    assert robert.email == "bob@example.com"
+
+
+@pytest.mark.parametrize(
+    "answer", [{"status": 503}, {"status": 429, "headers": {"Retry-After": "60"}}, {"drop": True}]
+)
+def test_a_token_that_could_not_be_tried_does_not_take_the_place_of_a_good_one(
+    two: Stage, answer: dict[str, Any]
+) -> None:
+    two.control.add_fault(path_regex="/people/me", times=None, **answer)
+    with pytest.raises(WebexUnavailable, match="bob keeps the one it had"):
+        two.bench.accounts.add("bob", pasted("a-wrong-token"))
+
+    assert two.bench.accounts.keeper.current("bob") == "bobs-token"
+
+
+def test_what_webex_has_just_issued_is_kept_though_it_could_not_be_tried(two: Stage) -> None:
+    two.control.add_fault(path_regex="/people/me", times=3, status=503)
+    issued = pasted("simulator-token").with_refresh_token("simulator-refresh-token")
+
+    two.bench.accounts.add("bob", issued)
+
+    assert two.bench.accounts.client("bob").get("/people/me")["emails"] == ["host@example.com"]
 
 
 def test_a_token_that_webex_refuses_does_not_take_the_place_of_a_good_one(two: Stage) -> None:
     with pytest.raises(TokenRefused, match="nothing was changed"):
-        two.bench.accounts.add("bob", TokenPair("a-wrong-token", None, None, None, None))
+        two.bench.accounts.add("bob", pasted("a-wrong-token"))
 
     assert two.bench.accounts.client("bob").get("/people/me")["emails"] == ["bob@example.com"]
 
