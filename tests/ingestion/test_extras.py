@@ -21,14 +21,14 @@ MakeStage = Callable[..., Stage]
 
 @pytest.fixture
 def make_stage(tmp_path: Path, database: Database, broker_url: str) -> Iterator[MakeStage]:
-    """Build a stage whose account has a role, and on which everything is fetched."""
+    """Build a stage whose account has a role; ``only`` one other resource is fetched, or all."""
     url = database.url.render_as_string(hide_password=False)
     with ExitStack() as stack:
 
-        def make(role: str = "user", **settings: Any) -> Stage:
+        def make(role: str = "user", only: str | None = None, **settings: Any) -> Stage:
             token = {"simulator-token": {"email": "host@example.com", "role": role}}
             told = SimulatorSettings.model_validate({"tokens": token} | settings)
-            extras = EXTRA_RESOURCES
+            extras = (only,) if only else EXTRA_RESOURCES
             return stack.enter_context(
                 staged(tmp_path, url, broker_url, simulator_settings=told, extra_resources=extras)
             )
@@ -47,7 +47,7 @@ def held(stage: Stage, *, hours: float = 50, **order: Any) -> str:
 def extras_of(stage: Stage, meeting_id: str) -> dict[str, tuple[str, str | None]]:
     """State and reason of each of the other resources."""
     states = stage.states(meeting_id)
-    return {resource: states[resource] for resource in EXTRA_RESOURCES}
+    return {resource: states[resource] for resource in EXTRA_RESOURCES if resource in states}
 
 
 def errors_of(stage: Stage, meeting_id: str, resource: str) -> tuple[str, str | None]:
@@ -135,7 +135,7 @@ def test_what_a_meeting_does_not_have_costs_few_requests(make_stage: MakeStage) 
 def test_a_site_that_does_not_have_a_resource_is_no_failure(
     make_stage: MakeStage, status: int
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only="polls")
     stage.control.add_fault(path_regex="/meetings/poll", status=status, times=None)
     meeting_id = held(stage, extras=EVERYTHING)
 
@@ -144,7 +144,7 @@ def test_a_site_that_does_not_have_a_resource_is_no_failure(
 
 
 def test_an_answer_that_is_late_is_asked_for_again(make_stage: MakeStage) -> None:
-    stage = make_stage()
+    stage = make_stage(only="meetingSummaries")
     stage.control.add_fault(path_regex="/meetingSummaries", status=503, times=7)
     meeting_id = held(stage, extras=EVERYTHING)
 
@@ -164,7 +164,7 @@ def test_an_answer_that_is_late_is_asked_for_again(make_stage: MakeStage) -> Non
 def test_what_webex_could_not_read_is_looked_for_again_and_all_else_is_stored(
     make_stage: MakeStage, role: str, resource: str, path: str, name: str, whole: int
 ) -> None:
-    stage = make_stage(role)
+    stage = make_stage(role, resource)
     stage.control.add_fault(path_regex=path, answer={"unreadable_items": 1}, times=None)
     meeting_id = held(stage, extras=EVERYTHING | {"chats": 7}, participant_count=5)
 
@@ -177,7 +177,7 @@ def test_what_webex_could_not_read_is_looked_for_again_and_all_else_is_stored(
 def test_what_webex_can_read_now_is_stored_now_and_the_whole_as_its_next_version(
     make_stage: MakeStage,
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only="postMeetingChats")
     stage.control.add_fault(path_regex="/postMeet", answer={"unreadable_items": 3}, times=2)
     meeting_id = held(stage, extras={"chats": 7})
 
@@ -189,7 +189,7 @@ def test_what_webex_can_read_now_is_stored_now_and_the_whole_as_its_next_version
 def test_a_part_that_webex_had_for_a_moment_is_kept_and_not_called_done(
     make_stage: MakeStage,
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only="postMeetingChats")
     stage.control.add_fault(path_regex="/postMeet", answer={"unreadable_items": 3})
     stage.control.add_fault(path_regex="/postMeet", status=404, times=None)
     meeting_id = held(stage, extras={"chats": 7})
@@ -204,7 +204,7 @@ def test_a_part_that_webex_had_for_a_moment_is_kept_and_not_called_done(
 def test_a_chat_is_stored_whole_with_ids_or_links_or_without(
     make_stage: MakeStage, answer: dict[str, Any]
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only="postMeetingChats")
     stage.control.add_fault(path_regex="/postMeetingChats", answer=answer, times=None)
     meeting_id = held(stage, extras={"chats": 250})
 
@@ -215,7 +215,7 @@ def test_a_chat_is_stored_whole_with_ids_or_links_or_without(
 def test_a_chat_that_takes_webex_too_long_is_asked_for_in_smaller_pages(
     make_stage: MakeStage,
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only="postMeetingChats")
     stage.control.add_fault(path_regex="/postMeetingChats.*max=100", times=None, status=504)
     meeting_id = held(stage, hours=1, extras={"chats": 70})
 
@@ -229,7 +229,7 @@ NO_ITEMS: dict[str, Any] = {"items": []}
 def test_results_of_polls_that_come_later_are_stored_too(
     make_stage: MakeStage, late: dict[str, Any]
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only="polls")
     stage.control.add_fault(path_regex="/pollResults", times=3, **late)
     meeting_id = held(stage, extras=EVERYTHING, participant_count=5)
 
@@ -239,7 +239,7 @@ def test_results_of_polls_that_come_later_are_stored_too(
 
 
 def test_respondents_that_come_later_are_stored_too(make_stage: MakeStage) -> None:
-    stage = make_stage()
+    stage = make_stage(only="polls")
     stage.control.add_fault(path_regex="/respondents", body=NO_ITEMS, times=4)
     meeting_id = held(stage, extras=EVERYTHING, participant_count=5)
 
@@ -252,7 +252,7 @@ def test_respondents_that_come_later_are_stored_too(make_stage: MakeStage) -> No
 def test_all_respondents_are_stored_with_a_link_to_more_of_them_or_without(
     make_stage: MakeStage, link: dict[str, Any]
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only="polls")
     stage.control.add_fault(path_regex="/respondents", answer=link, times=None)
     meeting_id = held(stage, extras={"polls": 1}, participant_count=130)
 
@@ -262,7 +262,7 @@ def test_all_respondents_are_stored_with_a_link_to_more_of_them_or_without(
 
 
 def test_a_poll_that_nobody_answered_is_done_with_what_there_is(make_stage: MakeStage) -> None:
-    stage = make_stage()
+    stage = make_stage(only="polls")
     stage.control.add_fault(
         path_regex="/pollResults",
         answer={"change": {"questions": [], "totalRespondents": 0}},
@@ -281,7 +281,7 @@ def test_a_poll_that_nobody_answered_is_done_with_what_there_is(make_stage: Make
 def test_of_what_only_the_beginning_is_there_is_done_with_a_word_about_it(
     make_stage: MakeStage, path: str, resource: str
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only=resource)
     stage.control.add_fault(path_regex=path, body=NO_ITEMS, times=None)
     meeting_id = held(stage, extras=EVERYTHING, participant_count=5)
 
@@ -293,7 +293,7 @@ def test_of_what_only_the_beginning_is_there_is_done_with_a_word_about_it(
 def test_answers_that_webex_counts_and_does_not_give_are_told(
     make_stage: MakeStage, total: int, reason: str | None
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only="polls")
     change = {"totalRespondents": total}
     stage.control.add_fault(path_regex="/pollResults", answer={"change": change}, times=None)
     meeting_id = held(stage, extras=EVERYTHING, participant_count=5)
@@ -303,7 +303,7 @@ def test_answers_that_webex_counts_and_does_not_give_are_told(
 
 
 def test_what_is_gone_before_all_of_it_was_stored_is_not_done(make_stage: MakeStage) -> None:
-    stage = make_stage()
+    stage = make_stage(only="polls")
     stage.control.add_fault(path_regex="/pollResults", times=None, status=503)
     meeting_id = held(stage, hours=1, extras=EVERYTHING)
     assert (stage.place(meeting_id) / "polls.json").exists()
@@ -327,7 +327,7 @@ def test_what_is_gone_before_all_of_it_was_stored_is_not_done(make_stage: MakeSt
 def test_polls_are_stored_without_the_results_that_webex_keeps_and_say_so(
     make_stage: MakeStage, refusal: dict[str, Any], reason: str, attempts: int
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only="polls")
     stage.control.add_fault(path_regex="/pollResults", times=None, **refusal)
     meeting_id = held(stage, extras=EVERYTHING)
 
@@ -338,7 +338,7 @@ def test_polls_are_stored_without_the_results_that_webex_keeps_and_say_so(
 
 
 def test_polls_are_there_while_their_results_are_not_to_be_had(make_stage: MakeStage) -> None:
-    stage = make_stage()
+    stage = make_stage(only="polls")
     stage.control.add_fault(path_regex="/pollResults", status=503, times=None)
     meeting_id = held(stage, hours=1, extras=EVERYTHING)
 
@@ -356,7 +356,7 @@ def test_captions_wait_for_their_snippets_but_not_for_ever(
     reason: str | None,
     snippets: int,
 ) -> None:
-    stage = make_stage("compliance")
+    stage = make_stage("compliance", "meetingClosedCaptions")
     stage.control.add_fault(path_regex="/snippets", times=times, **late)
     meeting_id = held(stage, extras=EVERYTHING, transcripts=0)
 
@@ -368,7 +368,7 @@ def test_captions_wait_for_their_snippets_but_not_for_ever(
 def test_the_report_about_attendees_is_fetched_again_when_it_is_final(
     make_stage: MakeStage,
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only="attendees")
     early = {"items": [{"displayName": "Alice Example", "email": "alice@example.com"}]}
     stage.control.add_fault(path_regex="/attendees", body=early)
     meeting_id = stage.hold_meeting(participant_count=5)["meeting_id"]
@@ -387,7 +387,7 @@ def test_the_report_about_attendees_is_fetched_again_when_it_is_final(
 def test_a_report_that_comes_after_two_days_only_is_not_given_up_before(
     make_stage: MakeStage,
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only="attendees")
     stage.control.add_fault(path_regex="/attendees", body=NO_ITEMS, times=5)
     meeting_id = held(stage, participant_count=5)
 
@@ -399,7 +399,7 @@ def test_a_report_that_comes_after_two_days_only_is_not_given_up_before(
 def test_what_is_stored_is_not_called_absent_when_webex_no_longer_has_it(
     make_stage: MakeStage, status: int, reason: str
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only="attendees")
     stage.control.add_fault(path_regex="/attendees", skip=1, times=None, status=status)
     meeting_id = held(stage, participant_count=5)
     stage.live(hours=12)
@@ -412,7 +412,7 @@ def test_what_is_stored_is_not_called_absent_when_webex_no_longer_has_it(
 def test_what_somebody_typed_into_the_chat_stays_as_it_is(
     make_stage: MakeStage, typed: str
 ) -> None:
-    stage = make_stage()
+    stage = make_stage(only="postMeetingChats")
     change = {"text": typed, "downloadUrl": "https://example.webex.com/x?ticket=T1CKET"}
     stage.control.add_fault(path_regex="/postMeetingChats", answer={"change": change})
     meeting_id = held(stage, extras={"chats": 1})
@@ -424,7 +424,7 @@ def test_what_somebody_typed_into_the_chat_stays_as_it_is(
 
 @pytest.mark.parametrize("value", ["NaN", "1e999"])
 def test_no_number_that_json_does_not_know_is_stored(make_stage: MakeStage, value: str) -> None:
-    stage = make_stage()
+    stage = make_stage(only="postMeetingChats")
     body = f'{{"items": [{{"id": "a", "duration": {value}}}]}}'
     stage.control.add_fault(path_regex="/postMeetingChats", body=body, times=2)
     meeting_id = held(stage, extras={"chats": 1})
