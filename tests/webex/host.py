@@ -81,6 +81,8 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 10
+    # An answer goes out in several pieces: each would wait forty milliseconds for the one before.
+    disable_nagle_algorithm = True
     server: _Server
 
     def __getattr__(self, name: str) -> Any:
