@@ -1,7 +1,7 @@
 """The other resources: fetched where the account may, with a reason where not."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,25 +13,34 @@ from app.ingestion.extras import summary_text
 from app.models.words import EXTRA_RESOURCES
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.archives import manifest_of
+from tests.ingestion.conftest import MakeStage
 from tests.stage import Stage, staged
 
 EVERYTHING = {"summary": True, "chats": 250, "polls": 2, "questions": 3, "captions": True}
-MakeStage = Callable[..., Stage]
+
+
+def usual(role: str, only: str | None, quirks: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a stage whose account has a role; ``only`` one other resource, or all."""
+    token = {"simulator-token": {"email": "host@example.com", "role": role}}
+    told = SimulatorSettings.model_validate({"tokens": token} | quirks)
+    return {"simulator_settings": told, "extra_resources": (only,) if only else EXTRA_RESOURCES}
 
 
 @pytest.fixture
-def make_stage(tmp_path: Path, database: Database, broker_url: str) -> Iterator[MakeStage]:
-    """Build a stage whose account has a role; ``only`` one other resource is fetched, or all."""
+def make_stage(make_stage: MakeStage) -> MakeStage:
+    """Build a stage: what Webex answers does not depend on the kind of database."""
+    return lambda role="user", only=None, **quirks: make_stage(**usual(role, only, quirks))
+
+
+@pytest.fixture
+def on_both(tmp_path: Path, database: Database, broker_url: str) -> Iterator[MakeStage]:
+    """Build a stage on either database."""
     url = database.url.render_as_string(hide_password=False)
     with ExitStack() as stack:
 
-        def make(role: str = "user", only: str | None = None, **settings: Any) -> Stage:
-            token = {"simulator-token": {"email": "host@example.com", "role": role}}
-            told = SimulatorSettings.model_validate({"tokens": token} | settings)
-            extras = (only,) if only else EXTRA_RESOURCES
-            return stack.enter_context(
-                staged(tmp_path, url, broker_url, simulator_settings=told, extra_resources=extras)
-            )
+        def make(role: str = "user", only: str | None = None, **quirks: Any) -> Stage:
+            told = usual(role, only, quirks)
+            return stack.enter_context(staged(tmp_path, url, broker_url, **told))
 
         yield make
 
@@ -70,9 +79,9 @@ def versions(stage: Stage, meeting_id: str, name: str) -> list[list[dict[str, An
 
 @pytest.mark.parametrize("quirks", [{}, {"page_size_cap": 2, "empty_page_with_next": True}])
 def test_everything_that_there_is_is_stored_whole(
-    make_stage: MakeStage, quirks: dict[str, Any]
+    on_both: MakeStage, quirks: dict[str, Any]
 ) -> None:
-    stage = make_stage("compliance", **quirks)
+    stage = on_both("compliance", **quirks)
     order = EVERYTHING | {"chats": 7} if quirks else EVERYTHING
     meeting_id = held(stage, extras=order, participant_count=5)
 
@@ -93,9 +102,9 @@ def test_everything_that_there_is_is_stored_whole(
 
 
 def test_a_meeting_is_complete_long_before_the_other_resources_are_there(
-    make_stage: MakeStage,
+    on_both: MakeStage,
 ) -> None:
-    stage = make_stage()
+    stage = on_both()
     meeting_id = stage.hold_meeting(extras=EVERYTHING, timeline={"extras": 4 * 3600})["meeting_id"]
     stage.advance(15)
     stage.live_until_complete(meeting_id)
@@ -175,9 +184,9 @@ def test_what_webex_could_not_read_is_looked_for_again_and_all_else_is_stored(
 
 
 def test_what_webex_can_read_now_is_stored_now_and_the_whole_as_its_next_version(
-    make_stage: MakeStage,
+    on_both: MakeStage,
 ) -> None:
-    stage = make_stage(only="postMeetingChats")
+    stage = on_both(only="postMeetingChats")
     stage.control.add_fault(path_regex="/postMeet", answer={"unreadable_items": 3}, times=2)
     meeting_id = held(stage, extras={"chats": 7})
 
@@ -187,9 +196,9 @@ def test_what_webex_can_read_now_is_stored_now_and_the_whole_as_its_next_version
 
 
 def test_a_part_that_webex_had_for_a_moment_is_kept_and_not_called_done(
-    make_stage: MakeStage,
+    on_both: MakeStage,
 ) -> None:
-    stage = make_stage(only="postMeetingChats")
+    stage = on_both(only="postMeetingChats")
     stage.control.add_fault(path_regex="/postMeet", answer={"unreadable_items": 3})
     stage.control.add_fault(path_regex="/postMeet", status=404, times=None)
     meeting_id = held(stage, extras={"chats": 7})
@@ -302,8 +311,8 @@ def test_answers_that_webex_counts_and_does_not_give_are_told(
     assert len(stored(stage, meeting_id, "poll_results.json")) == 2
 
 
-def test_what_is_gone_before_all_of_it_was_stored_is_not_done(make_stage: MakeStage) -> None:
-    stage = make_stage(only="polls")
+def test_what_is_gone_before_all_of_it_was_stored_is_not_done(on_both: MakeStage) -> None:
+    stage = on_both(only="polls")
     stage.control.add_fault(path_regex="/pollResults", times=None, status=503)
     meeting_id = held(stage, hours=1, extras=EVERYTHING)
     assert (stage.place(meeting_id) / "polls.json").exists()
@@ -397,9 +406,9 @@ def test_a_report_that_comes_after_two_days_only_is_not_given_up_before(
 
 @pytest.mark.parametrize(("status", "reason"), [(403, "no_permission"), (404, "deleted_at_source")])
 def test_what_is_stored_is_not_called_absent_when_webex_no_longer_has_it(
-    make_stage: MakeStage, status: int, reason: str
+    on_both: MakeStage, status: int, reason: str
 ) -> None:
-    stage = make_stage(only="attendees")
+    stage = on_both(only="attendees")
     stage.control.add_fault(path_regex="/attendees", skip=1, times=None, status=status)
     meeting_id = held(stage, participant_count=5)
     stage.live(hours=12)

@@ -176,13 +176,15 @@ def test_people_are_final_when_the_meeting_is_however_long_it_was(make_stage: Ma
     assert all(each.left_at for each in status(stage, meeting_id).participants)
 
 
-def test_a_meeting_that_nobody_hears_of_again_is_in_progress_no_more(sqlite_stage: Stage) -> None:
-    stage = sqlite_stage
+def test_a_meeting_that_nobody_hears_of_again_is_in_progress_no_more(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage(poll_give_up_hours=6)
     ghost = "0123456789abcdef0123456789abcdef_I_5"
     data = {"id": ghost, "title": "Ghost", "start": stage.now.isoformat()}
     stage.control.send_event(resource="meetings", event="started", data=data)
 
-    stage.live(days=3)
+    stage.live(hours=16)
 
     assert line(stage).state != "in_progress"
     assert {state for state, _ in stage.states(ghost).values()} == {"absent"}

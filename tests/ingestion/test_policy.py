@@ -176,7 +176,8 @@ def test_what_is_foretold_of_past_meetings_is_what_then_happens(stage: Stage) ->
     assert sum(not said[each["meeting_id"]].ingest.wanted for each in held) == 3
 
 
-def test_nothing_is_fetched_before_webex_has_told_whose_meeting_it_was(stage: Stage) -> None:
+def test_nothing_is_fetched_before_webex_has_told_whose_meeting_it_was(on_sqlite: Stage) -> None:
+    stage = on_sqlite
     held = stage.hold_meeting(title="Job interview", recordings=1)
 
     stage.live(minutes=14)

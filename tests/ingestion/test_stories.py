@@ -96,8 +96,9 @@ def test_lists_are_read_to_their_end_through_small_and_empty_pages(odd_stage: St
 
 
 def test_nothing_is_fetched_before_it_is_there_and_every_look_names_its_window(
-    stage: Stage,
+    sqlite_stage: Stage,
 ) -> None:
+    stage = sqlite_stage
     held(stage, recordings=2)
 
     looks = stage.asked("/v1/recordings")
@@ -106,7 +107,10 @@ def test_nothing_is_fetched_before_it_is_there_and_every_look_names_its_window(
     assert all("from=" in each["query"] and "to=" in each["query"] for each in lists)
 
 
-def test_participants_are_asked_for_again_until_everybodys_times_are_known(stage: Stage) -> None:
+def test_participants_are_asked_for_again_until_everybodys_times_are_known(
+    sqlite_stage: Stage,
+) -> None:
+    stage = sqlite_stage
     meeting_id = held(stage, participant_count=3)
 
     assert len(stage.asked("/v1/meetingParticipants")) >= 2
@@ -114,7 +118,10 @@ def test_participants_are_asked_for_again_until_everybodys_times_are_known(stage
     assert all(not each["leftTime"].startswith("1970") for each in people)
 
 
-def test_snippets_have_milliseconds_and_are_joined_to_participants_by_email(stage: Stage) -> None:
+def test_snippets_have_milliseconds_and_are_joined_to_participants_by_email(
+    sqlite_stage: Stage,
+) -> None:
+    stage = sqlite_stage
     meeting_id = held(stage, participant_count=3)
 
     with stage.bench.database.reading() as session:
@@ -130,7 +137,10 @@ def test_snippets_have_milliseconds_and_are_joined_to_participants_by_email(stag
         assert (speaker.email if speaker else None) == snippet.person_email
 
 
-def test_what_webex_lists_as_not_recorded_is_absent_an_hour_after_the_end(stage: Stage) -> None:
+def test_what_webex_lists_as_not_recorded_is_absent_an_hour_after_the_end(
+    sqlite_stage: Stage,
+) -> None:
+    stage = sqlite_stage
     meeting_id = held(stage, recordings=0, transcripts=0)
 
     states = stage.states(meeting_id)
@@ -140,7 +150,10 @@ def test_what_webex_lists_as_not_recorded_is_absent_an_hour_after_the_end(stage:
     assert manifest_of(stage, meeting_id)["complete"] is True
 
 
-def test_what_never_appears_and_is_not_listed_is_absent_after_two_days(stage: Stage) -> None:
+def test_what_never_appears_and_is_not_listed_is_absent_after_two_days(
+    sqlite_stage: Stage,
+) -> None:
+    stage = sqlite_stage
     meeting_id = held(stage, recordings=0, transcripts=0, timeline={"details": None})
 
     states = stage.states(meeting_id)
@@ -183,7 +196,8 @@ def test_a_recording_that_follows_a_finished_one_is_fetched_as_well(stage: Stage
     assert media_requests(stage) == before + 2, "the first recording is not transferred again"
 
 
-def test_a_prevented_download_is_told_and_holds_nothing_back(stage: Stage) -> None:
+def test_a_prevented_download_is_told_and_holds_nothing_back(sqlite_stage: Stage) -> None:
+    stage = sqlite_stage
     meeting_id = held(stage, recordings=[{"prevent_download": True}, {}], transcripts=1)
 
     states = stage.states(meeting_id)
@@ -319,7 +333,8 @@ def test_a_recording_of_another_meeting_is_stored_where_it_belongs(stage: Stage)
     assert not list(stage.place(wrong).glob("recordings/*"))
 
 
-def test_a_file_without_a_length_that_ends_early_is_not_believed(stage: Stage) -> None:
+def test_a_file_without_a_length_that_ends_early_is_not_believed(sqlite_stage: Stage) -> None:
+    stage = sqlite_stage
     stage.control.change_settings(media_content_length=False)
     arf = {"id": RECORDING, "format": "ARF", "bytes": 500_000}
     meeting_id = stage.hold_meeting(recordings=[arf])["meeting_id"]
@@ -333,7 +348,8 @@ def test_a_file_without_a_length_that_ends_early_is_not_believed(stage: Stage) -
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Type": "text/plain"}])
-def test_a_web_page_is_no_transcript(stage: Stage, headers: dict[str, str]) -> None:
+def test_a_web_page_is_no_transcript(sqlite_stage: Stage, headers: dict[str, str]) -> None:
+    stage = sqlite_stage
     page = {"status": 200, "body": "<html>sign in</html>", "headers": headers}
     stage.control.add_fault(origin="api", path_regex="format=txt", times=2, **page)
 
@@ -342,7 +358,8 @@ def test_a_web_page_is_no_transcript(stage: Stage, headers: dict[str, str]) -> N
     assert differences(stage, meeting_id) == []
 
 
-def test_an_archive_that_cannot_be_written_is_waited_for(stage: Stage) -> None:
+def test_an_archive_that_cannot_be_written_is_waited_for(sqlite_stage: Stage) -> None:
+    stage = sqlite_stage
     meeting_id = stage.hold_meeting()["meeting_id"]
     stage.archive.parent.mkdir(parents=True, exist_ok=True)
     stage.archive.write_text("in the way")
