@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from app.db.accounts import claim_renewal, delete_account, find_account, store_tokens
-from app.db.engine import Database
+from app.db.engine import BUSY_SECONDS, Database
 from app.db.sealing import Sealer
 from app.errors import TokenRefused, TokenRenewing, WebexError
 from app.ingestion.tokens import OF_SETTINGS, Given, TokenKeeper
@@ -192,6 +192,51 @@ def test_a_pair_that_comes_too_late_is_thrown_away(world: World) -> None:
 
     assert found not in (refused, "too-late", None)
     assert first.instead_of(OF_SETTINGS, refused) == found
+
+
+def test_a_pair_outlasts_a_database_that_is_held_for_longer_than_others_wait(world: World) -> None:
+    world.simulator.control.change_settings(rotate_refresh_tokens=True)
+    keeper = world.keeper()
+    refused = keeper.current(OF_SETTINGS)
+    world.advance(10)
+    is_held = threading.Event()
+
+    def hold() -> None:
+        with world.database.transaction() as session:
+            session.execute(text("UPDATE account SET error = NULL"))
+            is_held.set()
+            threading.Event().wait(BUSY_SECONDS + 1)
+
+    def renewed(app: App, refresh_token: str) -> TokenPair:
+        pair = renew(world.simulator.api_url, app, refresh_token, clock=lambda: world.now)
+        holder.start()
+        is_held.wait(10)
+        return pair
+
+    holder = threading.Thread(target=hold)
+    slow = world.keeper()
+    slow._renew = renewed
+    found = slow.instead_of(OF_SETTINGS, refused)
+    holder.join()
+
+    assert found not in (refused, None)
+    assert world.keeper().current(OF_SETTINGS) == found
+    assert world.renewals == 2
+
+
+def test_of_two_that_give_an_account_its_tokens_at_once_one_pair_stays_whole(world: World) -> None:
+    pairs = [TokenPair(f"access-{n}", None, f"refresh-{n}", None, None) for n in range(WORKERS)]
+    keepers = [world.keeper() for _ in pairs]
+    ask = dict(zip(keepers, pairs, strict=True))
+
+    together(keepers, lambda keeper: keeper.keep("campus", ask[keeper], APP))
+
+    account, sealer = world.account("campus"), Sealer([KEY])
+    assert account.access_token is not None
+    assert account.refresh_token is not None
+    kept = sealer.open(account.access_token), sealer.open(account.refresh_token)
+    assert kept in [(pair.access_token, pair.refresh_token) for pair in pairs]
+    assert {keeper.current("campus") for keeper in keepers} == {kept[0]}
 
 
 def test_a_refused_refresh_token_is_told_and_not_asked_for_again_at_once(world: World) -> None:
