@@ -9,12 +9,14 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from app.errors import HostBusy
 
 _LOOK_SECONDS = 0.2
+_PREFIX = "webex-ingest-places-"
+_IN_USE = "in-use"
 _OTHER = re.compile(r"[^a-z0-9.-]")
 
 
@@ -35,8 +37,10 @@ class Places:
         """Make the folder of the locks, before a fork, so that all children share it."""
         with self._turn:
             if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="webex-ingest-places-"))
-                weakref.finalize(self, _remove, self._folder, os.getpid())
+                _sweep()
+                self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+                held = _lock(self._folder / _IN_USE)
+                weakref.finalize(self, _remove, self._folder, held, os.getpid())
             return self._folder
 
     @contextmanager
@@ -59,19 +63,38 @@ class Places:
         folder.mkdir(mode=0o700, exist_ok=True)
         for number in range(self.per_host):
             path = folder / f"{_OTHER.sub('_', host)}.{number}"
-            descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                is_there = os.fstat(descriptor).st_nlink > 0
-            except BlockingIOError:
-                is_there = False
-            if is_there:
+            if (descriptor := _lock(path)) is not None:
                 return descriptor
-            os.close(descriptor)
         return None
 
 
-def _remove(folder: Path, made_by: int) -> None:
+def _lock(path: Path) -> int | None:
+    """Lock a file, and make it if need be; None where somebody else holds it."""
+    descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_there = os.fstat(descriptor).st_nlink > 0
+    except BlockingIOError:
+        is_there = False
+    if is_there:
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _sweep() -> None:
+    """Remove the folders of workers that were killed: nobody holds these any more."""
+    for in_use in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_IN_USE}"):
+        # Another worker may sweep as well, and another user's are none of ours.
+        with suppress(OSError):
+            if (descriptor := _lock(in_use)) is not None:
+                shutil.rmtree(in_use.parent, ignore_errors=True)
+                os.close(descriptor)
+
+
+def _remove(folder: Path, held: int | None, made_by: int) -> None:
     # A forked child that ends must not take the folder away from the others.
     if os.getpid() == made_by:
         shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -89,10 +90,37 @@ def test_child_processes_share_the_places_and_a_killed_one_gives_its_back() -> N
 
 def test_a_folder_that_was_swept_away_is_made_again() -> None:
     places = Places(1, patience_seconds=0)
-    places.prepare().rmdir()
+    shutil.rmtree(places.prepare())
 
     with take(places, "a.webex.com"), pytest.raises(HostBusy):
         take(places, "a.webex.com")
+
+
+def test_the_folder_of_a_killed_worker_goes_when_the_next_one_begins() -> None:
+    fork = multiprocessing.get_context("fork")
+    told = fork.SimpleQueue()
+
+    def work() -> None:
+        places = Places(1)
+        told.put(places.prepare())
+        with places.at("a.webex.com", check=keep_waiting):
+            signal.pause()
+
+    workers = [fork.Process(target=work) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    killed, other = workers
+    folders = {told.get(), told.get()}
+    killed.kill()
+    killed.join()
+    try:
+        Places(1).prepare()
+        assert [folder.is_dir() for folder in folders].count(True) == 1
+    finally:
+        other.kill()
+        other.join()
+    Places(1).prepare()
+    assert not any(folder.is_dir() for folder in folders)
 
 
 def test_the_folder_of_the_places_goes_with_them() -> None:
