@@ -17,11 +17,12 @@ import requests
 from app.errors import AnswerUnreadable, SignInRefused, TokenRefused, WebexError, WebexUnavailable
 from app.models.times import Clock
 from app.models.webex import TokenAnswer
-from app.webex.answers import raise_for_answer, read_json
+from app.webex.answers import raise_for_answer, read_json, read_whole
 from app.webex.waiting import waited
 
 _TIMEOUT_SECONDS = (5, 20)
 _LONGEST_SECONDS = 25
+_MOST_BYTES = 1024 * 1024
 
 SCOPES = (
     "spark:people_read",
@@ -148,10 +149,11 @@ def _ask(api_url: str, app: App, clock: Clock, **form: str) -> TokenPair:
         auth=lambda request: request,
         timeout=_TIMEOUT_SECONDS,
         allow_redirects=False,
+        stream=True,
     )
     try:
         # The time-outs above are of each read, and an answer may come byte by byte.
-        response = waited(ask, most_seconds=_LONGEST_SECONDS)
+        response = waited(lambda: read_whole(ask(), _MOST_BYTES), most_seconds=_LONGEST_SECONDS)
     except (requests.RequestException, ValueError, TimeoutError) as error:
         # Their texts hold addresses, so only the kind of error is told.
         raise WebexUnavailable(f"Webex did not answer ({type(error).__name__})") from None

@@ -148,6 +148,7 @@ def test_whatever_lifetime_is_told_is_believed(body: bytes, seconds: int | None)
         (Answer(body=b'{"access_token": ""}'), AnswerUnreadable),
         (Answer(body=b'{"access_token": "a b\\r\\nX: y"}'), AnswerUnreadable),
         (Answer(body=b'{"access_token": ["a"]}'), AnswerUnreadable),
+        (Answer(body=b'{"access_token": "a"}' + b" " * 1024**2), AnswerUnreadable),
     ],
 )
 def test_an_answer_that_is_no_pair_is_told_by_its_kind_and_tried_once(
