@@ -4,6 +4,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 import click
 
@@ -11,7 +12,8 @@ from app.ingestion.status import meeting_status
 from app.ingestion.wording import running_text
 from app.ingestion.workbench import Workbench
 from app.models.status import IngestStatus, MeetingStatus
-from app.models.words import State
+from app.models.times import format_time
+from app.models.words import EXTRA_RESOURCES, State
 
 _LOOK_SECONDS = 0.5
 _LINE_SECONDS = 5
@@ -21,9 +23,10 @@ _ENDED = (State.DONE, State.ABSENT, State.FAILED)
 
 
 def follow(bench: Workbench, meeting_ids: Sequence[str], *, quiet: bool = False) -> bool:
-    """Look at meetings until nothing of them is waiting; true if all are complete.
+    """Look at meetings until nothing of them is waited for; true if all are complete.
 
-    The workers do the work; this only watches, and may be stopped at any time.
+    The workers do the work; this only watches, and may be stopped at any time. Other resources
+    hold no meeting back: those that Webex is asked for later only are named at the end.
     """
     on_terminal = sys.stdout.isatty()
     lines = PlainLines()
@@ -39,13 +42,18 @@ def follow(bench: Workbench, meeting_ids: Sequence[str], *, quiet: bool = False)
             if not quiet and not on_terminal:
                 for line in lines.of(meetings, time.monotonic()):
                     click.echo(line)
-            ingests = [ingest for meeting in meetings for ingest in meeting.ingests]
+            now = bench.clock()
+            ingests = [
+                each for meeting in meetings for each in meeting.ingests if not _is_later(each, now)
+            ]
             # Not by update(): new work may take the bar back, and the words change without a step.
             bar.pos, bar.label = percent_done(ingests), _words_beside_bar(ingests)
             bar.render_progress()
             if ingests and all(each.state in _ENDED for each in ingests):
                 break
             time.sleep(_LOOK_SECONDS)
+    for line in _later_lines(meetings, now) if not quiet else ():
+        click.echo(line)
     return all(meeting.complete for meeting in meetings)
 
 
@@ -92,6 +100,24 @@ def downloads_text(ingests: Sequence[IngestStatus]) -> str:
     longest = max(running, key=lambda each: each.remaining_seconds or 0)
     more = f" (and {len(running) - 1} more)" if len(running) > 1 else ""
     return f"{running_text(longest).removeprefix('downloading ')}{more}"
+
+
+def _is_later(ingest: IngestStatus, now: datetime) -> bool:
+    """Whether it is another resource of which Webex is asked at a later time."""
+    next_at = ingest.next_attempt_at if ingest.state == State.WAITING else None
+    return ingest.resource in EXTRA_RESOURCES and next_at is not None and next_at > now
+
+
+def _later_lines(meetings: Sequence[MeetingStatus], now: datetime) -> Iterator[str]:
+    for meeting in meetings:
+        later = [each for each in meeting.ingests if _is_later(each, now)]
+        names = ", ".join(
+            f"{each.resource} ({format_time(each.next_attempt_at)})"
+            for each in later
+            if each.next_attempt_at is not None
+        )
+        if names:
+            yield f"{meeting.meeting_id}: asked for again without being waited for: {names}"
 
 
 def _look(bench: Workbench, meeting_ids: Sequence[str]) -> list[MeetingStatus]:

@@ -23,7 +23,8 @@ from app.db.standing import ingests_of
 from app.ingestion.status import meeting_status
 from app.models.outcomes import Done, Wait
 from app.models.status import MeetingStatus
-from app.models.times import utc_now
+from app.models.tables import Meeting
+from app.models.times import format_time, utc_now
 from app.models.words import CORE_RESOURCES, Reason, Resource
 from tests.e2e.house import House, house
 from tests.processes import eventually, start
@@ -139,6 +140,23 @@ def test_a_terminal_shows_one_live_line_until_everything_has_ended(home: House, 
     assert not any("\n" in each.strip() for each in drawn), "one line, drawn over again"
 
 
+def test_what_webex_is_asked_for_later_is_named_and_not_waited_for(home: House, rows: Rows) -> None:
+    meeting_id = home.simulator.control.hold_meeting(webhooks=False)["meeting_id"]
+    home.command("ingest", meeting_id)
+    again_at = utc_now().replace(microsecond=0) + timedelta(days=2)
+    rows.ingest(
+        meeting_of(rows, meeting_id),
+        Resource.ATTENDEES,
+        outcome=Wait(again_at, Reason.NOT_FINAL),
+    )
+    end_everything(rows, meeting_id)
+
+    *_, last = home.command("ingest", meeting_id, "--wait").splitlines()
+
+    later = f"attendees ({format_time(again_at)})"
+    assert last == f"{meeting_id}: asked for again without being waited for: {later}"
+
+
 def test_a_narrow_terminal_never_wraps_the_line(home: House, rows: Rows) -> None:
     meeting = rows.failed_meeting("m_I_1", "It went wrong.")
     recording = rows.ingest(meeting, Resource.RECORDINGS, "r1")
@@ -179,10 +197,15 @@ def told(rows: Rows) -> MeetingStatus:
 
 def recording_of(rows: Rows, meeting_id: str) -> int:
     """One more recording of a meeting, due now."""
+    return rows.ingest(meeting_of(rows, meeting_id), Resource.RECORDINGS, "r1")
+
+
+def meeting_of(rows: Rows, meeting_id: str) -> Meeting:
+    """The row of a meeting."""
     with rows.database.reading() as session:
         meeting = find_meeting(session, meeting_id)
     assert meeting is not None
-    return rows.ingest(meeting, Resource.RECORDINGS, "r1")
+    return meeting
 
 
 def end_everything(rows: Rows, meeting_id: str) -> None:

@@ -11,9 +11,9 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from app.db.accounts import claim_renewal, delete_account, find_account, store_tokens
-from app.db.engine import BUSY_SECONDS, Database
+from app.db.engine import Database
 from app.db.sealing import Sealer
-from app.errors import TokenRefused, TokenRenewing, WebexError
+from app.errors import DatabaseUnavailable, TokenRefused, TokenRenewing, WebexError
 from app.ingestion.tokens import OF_SETTINGS, Given, TokenKeeper
 from app.models.tables import Account
 from app.webex.sign_in import App, TokenPair, renew
@@ -199,18 +199,23 @@ def test_a_pair_outlasts_a_database_that_is_held_for_longer_than_others_wait(wor
     keeper = world.keeper()
     refused = keeper.current(OF_SETTINGS)
     world.advance(10)
-    is_held = threading.Event()
+    is_held, is_to_be_stored = threading.Event(), threading.Event()
+    write = text("UPDATE account SET error = NULL")
 
     def hold() -> None:
         with world.database.transaction() as session:
-            session.execute(text("UPDATE account SET error = NULL"))
+            session.execute(write)
             is_held.set()
-            threading.Event().wait(BUSY_SECONDS + 1)
+            # Until somebody else who came after the pair has given up.
+            is_to_be_stored.wait(10)
+            with pytest.raises(DatabaseUnavailable), world.database.transaction() as other:
+                other.execute(write)
 
     def renewed(app: App, refresh_token: str) -> TokenPair:
         pair = renew(world.simulator.api_url, app, refresh_token, clock=lambda: world.now)
         holder.start()
         is_held.wait(10)
+        is_to_be_stored.set()
         return pair
 
     holder = threading.Thread(target=hold)
