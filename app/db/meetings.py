@@ -173,10 +173,10 @@ def mark_incomplete(session: Session, meeting_row_ids: Collection[int]) -> None:
     )
 
 
-def manifest_written(session: Session, meeting_row_id: int, revision: int) -> bool:
-    """Note that the manifest tells ``revision``; false if there is a newer one by now.
+def manifest_written(session: Session, meeting_row_id: int, revision: int) -> None:
+    """Note that the manifest tells ``revision``.
 
-    Then it counts as never written: it may stand in the place of the newer one.
+    If there is a newer one by now it counts as never written: it may stand in its place.
     """
     newest = col(Meeting.revision) == revision
     session.execute(
@@ -184,8 +184,6 @@ def manifest_written(session: Session, meeting_row_id: int, revision: int) -> bo
         .where(col(Meeting.id) == meeting_row_id)
         .values(manifest_revision=case((newest, revision), else_=0))
     )
-    written = select(newest).where(col(Meeting.id) == meeting_row_id)
-    return bool(session.scalar(written))
 
 
 def stale_manifests(session: Session, *, limit: int) -> list[int]:

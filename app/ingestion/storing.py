@@ -120,33 +120,38 @@ def refresh_manifest(bench: Workbench, meeting_row_id: int) -> None:
 
     One at a time, from reading the rows to noting what was written: else an older manifest could
     take the place of a newer one that is noted already, and its writer die before it looks again.
-    The sweep finds a manifest that a crash, a broken disk or somebody else's turn left behind.
+    The sweep finds a manifest that a crash or a broken disk left behind.
     """
-    with bench.database.reading() as session:
-        folder = session.get_one(Meeting, meeting_row_id).folder
-    if folder is None:
-        return
     try:
-        with bench.archive.manifest_turn(folder) as is_ours:
-            while is_ours and not _write_manifest(bench, meeting_row_id, folder):
-                pass
+        # Looked at again after each turn: who changed a row meanwhile found the turn taken.
+        while (folder := _folder_if_stale(bench, meeting_row_id)) is not None:
+            with bench.archive.manifest_turn(folder) as is_ours:
+                if not is_ours:
+                    return
+                _write_manifest(bench, meeting_row_id, folder)
     except OSError as error:
         log.warning("manifest.unwritten", error=error.strerror)
 
 
-def _write_manifest(bench: Workbench, meeting_row_id: int, folder: str) -> bool:
-    """Write it as the rows are now; false if they have changed meanwhile."""
+def _folder_if_stale(bench: Workbench, meeting_row_id: int) -> str | None:
+    with bench.database.reading() as session:
+        meeting = session.get_one(Meeting, meeting_row_id)
+    return meeting.folder if meeting.manifest_revision != meeting.revision else None
+
+
+def _write_manifest(bench: Workbench, meeting_row_id: int, folder: str) -> None:
+    """Write it as the rows are now, and note which that are."""
     with bench.database.reading() as session:
         meeting = session.get_one(Meeting, meeting_row_id)
         if meeting.manifest_revision == meeting.revision:
-            return True
+            return
         ingests = ingests_of(session, meeting_row_id)
         files = files_of(session, meeting_row_id)
     bench.archive.write_manifest(folder, manifest_of(meeting, ingests, files))
     # Before the revision is noted: whoever dies in between leaves it to the sweep.
     bench.archive.remove_parts(folder, _ended(ingests))
     with bench.database.transaction() as session:
-        return manifest_written(session, meeting_row_id, meeting.revision)
+        manifest_written(session, meeting_row_id, meeting.revision)
 
 
 def _ended(ingests: list[Ingest]) -> dict[int, int]:

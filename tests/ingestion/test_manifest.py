@@ -2,8 +2,9 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,35 @@ class SlowArchive(Archive):
         self.reached.set()
         assert self.go_on.wait(20)
         Archive.write_manifest(self, folder, manifest)
+
+
+@dataclass(frozen=True, slots=True)
+class LateArchive(Archive):
+    """An archive on which something happens while the turn is about to end."""
+
+    at_last: list[Callable[[], None]] = field(default_factory=list)
+
+    @contextmanager
+    def manifest_turn(self, folder: str) -> Iterator[bool]:
+        with Archive.manifest_turn(self, folder) as is_ours:
+            yield is_ours
+            while self.at_last:
+                self.at_last.pop()()
+
+
+def test_what_changes_while_a_turn_ends_is_told_at_once(bench: Workbench) -> None:
+    row_id = make_meeting(bench, "a_I_1")
+    disk = LateArchive(bench.archive.root, 0)
+
+    def change() -> None:
+        rename(bench, "a_I_1", "Newest")
+        refresh_manifest(bench, row_id)
+        assert on_disk(bench, "a_I_1")["title"] != "Newest", "the turn was taken"
+
+    disk.at_last.append(change)
+    refresh_manifest(replace(bench, archive=disk), row_id)
+
+    assert on_disk(bench, "a_I_1")["title"] == "Newest"
 
 
 def test_writers_at_the_same_time_end_with_the_newest_on_disk(bench: Workbench) -> None:
