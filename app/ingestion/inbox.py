@@ -128,7 +128,9 @@ def _read(stored: WebhookEvent) -> Read | None:
             Resource.TRANSCRIPTS,
             "created",
         ):
-            return _judged(stored, event, data.meeting_id) if data.meeting_id else None
+            # Of a series or an occurrence there may be several: only Webex knows which one it is.
+            is_told = data.meeting_id is not None and is_instance(data.meeting_id)
+            return _judged(stored, event, data.meeting_id) if is_told else None
     # Of no meeting that took place or will.
     return Verdict(stored, EventOutcome.IGNORED)
 

@@ -233,6 +233,24 @@ def test_a_transcripts_event_alone_is_enough_for_an_unknown_meeting(stage: Stage
     assert differences(stage, meeting_id) == []
 
 
+@pytest.mark.parametrize("named", ["series_id", "scheduled_id"])
+@pytest.mark.parametrize("resource", ["recordings", "meetingTranscripts"])
+def test_an_event_that_names_no_more_than_what_was_planned_is_asked_about(
+    stage: Stage, resource: str, named: str
+) -> None:
+    items = {"recordings": [{"id": RECORDING}], "transcripts": [{"id": TRANSCRIPT}]}
+    meeting = stage.hold_meeting(webhooks=False, **items)
+    stage.advance(3600)
+    item_id = RECORDING if resource == "recordings" else TRANSCRIPT
+    data = {"id": item_id, "meetingId": meeting[named]}
+    stage.control.send_event(resource=resource, event="created", data=data)
+    stage.control.settle()
+
+    stage.live_until_complete(meeting["meeting_id"])
+
+    assert differences(stage, meeting["meeting_id"]) == []
+
+
 def test_an_event_about_a_recording_that_webex_does_not_know_yet_is_looked_at_again(
     stage: Stage,
 ) -> None:
