@@ -78,15 +78,16 @@ def served(requests: Iterable[Mapping[str, Any]], sizes: Mapping[tuple[str, str]
     again: Counter[str] = Counter()
     broken = 0
     for file, answers in asked.items():
-        for one, after in pairwise(answers):
-            end = _begin(one) + one["bytes_sent"]
+        for one, after in pairwise(filter(_is_of_the_file, answers)):
+            begin, end = _begin(after), _begin(one) + one["bytes_sent"]
             is_whole = end >= sizes.get(file, 0)
             # What had come whole and is asked for again is waste, whoever was killed meanwhile.
             if one["faulty"] or (after["faulty"] and not is_whole):
                 why = "faults"
             else:
                 why = "nothing" if is_whole or not end else "kills"
-            again[why] += max(0, end - _begin(after) - COMPARED_BYTES)
+            # It may have ended before it came as far.
+            again[why] += max(0, min(end - begin, after["bytes_sent"]) - COMPARED_BYTES)
             broken += why == "kills"
     return Served(
         needed=sum(sizes.values()),
@@ -95,6 +96,12 @@ def served(requests: Iterable[Mapping[str, Any]], sizes: Mapping[tuple[str, str]
         again_after_kills=again["kills"],
         broken_by_kills=broken,
     )
+
+
+def _is_of_the_file(request: Mapping[str, Any]) -> bool:
+    """Whether an answer brought some of the file: an error or a page in its place brings none."""
+    is_small = request["bytes_sent"] <= COMPARED_BYTES
+    return request["status"] in (200, 206) and not (request["faulty"] and is_small)
 
 
 def _begin(request: Mapping[str, Any]) -> int:

@@ -62,6 +62,24 @@ def test_what_came_whole_and_wrong_is_asked_for_again_with_need() -> None:
     assert found.ratio == pytest.approx(1.0, abs=0.1)
 
 
+@pytest.mark.parametrize("status", [503, 416, 200])
+def test_an_error_or_a_page_in_between_serves_nothing_again(status: int) -> None:
+    refusal = request(70, faulty=True) | {"status": status}
+    resumed = request(464_288, 600_000 - COMPARED_BYTES)
+    restarted = request(1_000_000)
+
+    found = served([request(600_000), refusal, resumed], SIZES)
+    assert (found.again_after_faults, found.again_after_kills) == (0, 0)
+    found = served([request(600_000), refusal, restarted], SIZES)
+    assert found.ratio == pytest.approx(1.0, abs=0.1)
+
+
+def test_what_ends_before_it_came_as_far_was_not_all_served_again() -> None:
+    found = served([request(600_000), request(100_000), request(1_000_000)], SIZES)
+
+    assert found.again_after_kills == 2 * (100_000 - COMPARED_BYTES)
+
+
 def test_the_end_that_is_compared_counts_as_nobodys_fault() -> None:
     found = served([request(600_000), request(464_288, 600_000 - COMPARED_BYTES)], SIZES)
 
