@@ -183,9 +183,9 @@ def _has_just_ended(meeting: Meeting, row: Row[*tuple[Any, ...]]) -> bool:
 
 
 def _is_settled(row: Row[*tuple[Any, ...]]) -> bool:
-    """Whether a deletion changes nothing about a row but the note: stored, or known to be gone."""
-    is_gone = row.state == State.ABSENT and row.reason == Reason.DELETED_AT_SOURCE
-    return row.state == State.DONE or bool(is_gone)
+    """Whether a deletion changes nothing about a row but the note: stored, gone or never here."""
+    is_over = row.reason in (Reason.DELETED_AT_SOURCE, Reason.NOT_AVAILABLE)
+    return row.state == State.DONE or bool(row.state == State.ABSENT and is_over)
 
 
 def _is_awake(row: Row[*tuple[Any, ...]], patience: datetime, due_at: datetime) -> bool:

@@ -5,7 +5,7 @@ from app.archive.paths import recording_path, safe_id
 from app.db.ingests import heartbeat
 from app.db.meetings import ensure_meeting
 from app.errors import Gone, LinkDead, NotFound, TransferInterrupted
-from app.ingestion.entry import want_meeting
+from app.ingestion.entry import Urgency, want, whole_meeting
 from app.ingestion.items import follow_items, or_stored
 from app.ingestion.retry import NothingYet, decide
 from app.ingestion.storing import store_json
@@ -57,7 +57,11 @@ def _belongs_elsewhere(work: Work, meeting_id: str) -> Outcome:
         meeting = ensure_meeting(
             session, meeting_id, source="webhook", now=now, account=work.ingest.account
         )
-        want_meeting(session, meeting, pace=bench.pace, now=now)
+        # The event may have been about a change.
+        ids = ("", work.ingest.resource_id)
+        changed = dict.fromkeys([(work.ingest.resource, each) for each in ids], Urgency.CHANGED)
+        wishes = {**whole_meeting(bench.pace), **changed}
+        want(session, [(meeting, wishes)], pace=bench.pace, now=now)
         # Last, since whoever holds a meeting may be waiting for this very row.
         heartbeat(session, work.lease, now=now)
     return Absent(Reason.NOT_AVAILABLE)

@@ -193,17 +193,54 @@ def test_a_recording_whose_audio_was_never_stored_is_not_done_when_it_is_deleted
     assert not (place / f"{recording_id}.mp3").is_file()
 
 
-@pytest.mark.parametrize("told", ["its own", "none", "another", "unknown"])
+@pytest.mark.parametrize("told", ["its own", "none", "another", "unknown", "its series"])
 def test_a_deletion_is_noted_whatever_meeting_the_event_names(stage: Stage, told: str) -> None:
     meeting_id, (recording_id,), _ = stored(stage)
     another, others, _ = stored(stage)
     named = {"its own": meeting_id, "another": another, "unknown": "nobody_I_1"}
+    named["its series"] = meeting_id.partition("_I_")[0]
 
     deleted(stage, recording_id, **({"meetingId": named[told]} if told in named else {}))
 
     assert resource_of(stage, meeting_id, recording_id)["reason"] == "deleted_at_source"
     assert "reason" not in resource_of(stage, another, others[0])
     assert len(stage.ingests(another)) == len(stage.ingests(meeting_id))
+
+
+def test_a_recording_that_was_never_of_a_meeting_is_not_said_to_be_deleted_there(
+    stage: Stage,
+) -> None:
+    meeting_id, (recording_id,), _ = stored(stage)
+    another, _, _ = stored(stage)
+    data = {"id": recording_id, "meetingId": another}
+    stage.control.send_event(resource="recordings", event="created", data=data)
+    stage.control.settle()
+    stage.live(hours=3)
+    stage.control.change_settings(drop_ratio=1.0)
+    stage.control.call("DELETE", f"/recordings/{recording_id}")
+    stage.control.change_settings(drop_ratio=0.0)
+
+    deleted(stage, recording_id, meetingId=another)
+    stage.live(hours=3)
+
+    assert resource_of(stage, meeting_id, recording_id)["reason"] == "deleted_at_source"
+    assert resource_of(stage, another, recording_id)["reason"] == "not_available"
+
+
+def test_a_change_under_another_meeting_is_fetched_where_it_belongs(stage: Stage) -> None:
+    meeting_id, (recording_id,), _ = stored(stage)
+    another, _, _ = stored(stage)
+    stage.control.call("POST", f"/recordings/{recording_id}/replace", {"bytes": 300_000})
+
+    data = {"id": recording_id, "meetingId": another}
+    stage.control.send_event(resource="recordings", event="updated", data=data)
+    stage.control.settle()
+    stage.live(hours=3)
+
+    assert differences(stage, another) == []
+    paths = [file["path"] for file in manifest_of(stage, meeting_id)["files"]]
+    assert f"recordings/{recording_id}.v2.mp4" in paths
+    assert manifest_of(stage, meeting_id)["complete"] is True
 
 
 def test_a_deletion_under_another_meeting_counts_less_than_what_comes_after_it(
