@@ -115,8 +115,11 @@ def _look_again(work: Work) -> Wait:
 
 def _kind(work: Work, details: MeetingDetails) -> str | None:
     """What kind of meeting it was: lists say so where the details do not."""
-    is_asked_for = work.bench.policy.asks_for_types and details.state == "ended"
-    if details.scheduled_type or not is_asked_for:
+    is_asked_for, ended = work.bench.policy.asks_for_types, details.state == "ended"
+    # While it goes on this says that its details are told; where no rule asks, any kind does.
+    if not (details.scheduled_type or is_asked_for or ended):
+        return ScheduledType.MEETING
+    if details.scheduled_type or not (is_asked_for and ended):
         return details.scheduled_type
     try:
         listed = _listed(work.webex, work.meeting, work.bench.clock())

@@ -11,6 +11,7 @@ from app.db.engine import Database
 from app.ingestion.commands import request_meetings
 from app.ingestion.status import list_meetings, meeting_status
 from app.models.status import MeetingLine, MeetingStatus
+from simulator import Settings as SimulatorSettings
 from tests.ingestion.archives import differences
 from tests.ingestion.conftest import MakeStage
 from tests.stage import Stage, staged
@@ -82,6 +83,28 @@ def test_the_end_is_acted_on_at_once_however_long_the_meeting_was(stage: Stage) 
     assert stage.meeting(meeting_id).webex_state == "ended"
     paths = {each["path"].removeprefix("/v1/") for each in stage.asked("/v1/")}
     assert {f"meetings/{meeting_id}", "meetingParticipants", "recordings"} <= paths
+
+
+@pytest.mark.parametrize(
+    ("rule", "profile"),
+    [
+        ('titles = "*interview*"', "spec"),
+        ('titles = "*interview*"', "guide"),
+        ('types = "webinar"', "spec"),
+    ],
+)
+def test_who_is_there_is_shown_of_what_the_policy_does_not_leave_out(
+    make_stage: MakeStage, rule: str, profile: str
+) -> None:
+    settings = SimulatorSettings.model_validate({"profile": profile})
+    stage = make_stage(policy=f"[[rules]]\n{rule}\ningest = false", simulator_settings=settings)
+    shown = begin(stage, title="Weekly sync")
+    left_out = begin(stage, title="Job interview", scheduled_type="webinar")
+
+    stage.live(minutes=20)
+
+    assert len(status(stage, shown).participants) == 4
+    assert status(stage, left_out).participants == []
 
 
 def test_the_end_is_found_even_if_nobody_tells_of_it(stage: Stage) -> None:
