@@ -188,7 +188,11 @@ def _checked(name: str, default: str | None) -> str:
 
 
 def _word(file: TextIO) -> str:
-    word = file.read().strip()
+    try:
+        word = file.read().strip()
+    except UnicodeDecodeError:
+        # Some shells write UTF-16.
+        word = ""
     if not re.fullmatch(r"[!-~]{1,8192}", word):
         raise click.UsageError(f"{file.name} does not hold one token, and nothing else")
     return word

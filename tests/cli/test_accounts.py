@@ -196,6 +196,14 @@ def test_an_account_is_not_added_with_what_webex_refuses(home: House) -> None:
     assert json.loads(home.command("accounts", "list", "--json")) == []
 
 
+def test_a_token_that_a_shell_wrote_in_other_bytes_is_refused_in_one_sentence(home: House) -> None:
+    (home.folder / "token").write_bytes("simulator-token".encode("utf-16"))
+
+    said = home.command("accounts", "add", "bob", "--access-token-file", "token", code=2)
+
+    assert said.endswith("Error: token does not hold one token, and nothing else\n")
+
+
 def test_the_account_of_the_settings_says_that_they_bring_it_back(home: House) -> None:
     given = {"WEBEX_REFRESH_TOKEN": "simulator-refresh-token"}
     (home.folder / ".env").write_text("\n".join(f"{k}={v}" for k, v in given.items()) + "\n")
