@@ -72,9 +72,8 @@ def summary_text(summaries: Items) -> str:
     for each in summaries:
         notes = each.get("notes")
         lines += _lines(notes.get("content") if isinstance(notes, dict) else None)
-        items = each.get("actionItems")
-        wanted = [item.get("content") for item in items or [] if isinstance(item, dict)]
-        actions = [line for content in wanted for line in _lines(content)]
+        wanted = api.dicts(each.get("actionItems"))
+        actions = [line for item in wanted for line in _lines(item.get("content"))]
         lines += ["", "Action items:", *(f"- {action}" for action in actions)] if actions else []
     return "\n".join(lines).strip() + "\n"
 

@@ -448,6 +448,7 @@ def test_no_number_that_json_does_not_know_is_stored(make_stage: MakeStage, valu
         ([{}], ""),
         ([{"notes": {"content": None}, "actionItems": None}], ""),
         ([{"notes": "text", "actionItems": ["x", {"content": 3}]}], ""),
+        ([{"notes": 7, "actionItems": True}], ""),
         ([{"notes": {"content": "<ul><li>a</li><li>b &amp; c</li></ul>d"}}], "a\nb & c\nd"),
         ([{"notes": {"content": "one<br/>two<BR>three"}}], "one\ntwo\nthree"),
         ([{"notes": {"content": "5 < 6 <script>x</script>"}}], "5 < 6 x"),
