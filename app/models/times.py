@@ -50,7 +50,7 @@ def retry_after_seconds(header: str | None, now: datetime) -> float | None:
     else:
         try:
             date = email.utils.parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         date = date.replace(tzinfo=UTC) if date.tzinfo is None else date
         seconds = (date - now).total_seconds()
