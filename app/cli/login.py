@@ -19,6 +19,7 @@ from app.ingestion.tokens import OF_SETTINGS
 from app.models.times import utc_now
 from app.models.words import Role
 from app.runtime import Runtime, oauth_app
+from app.webex.scopes import role_of
 from app.webex.sign_in import SCOPES, Consent, redeem
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
@@ -38,8 +39,8 @@ _STARTED = "Signed in. You may close this window; the terminal goes on."
 @click.option(
     "--scopes",
     metavar="WORDS",
-    default=" ".join(SCOPES),
-    help="What to ask for, separated by spaces.",
+    help="What to ask for, separated by spaces; default: what an account of its own meetings "
+    "needs, and for that of an administrator what it has.",
 )
 @click.option("--paste", is_flag=True, help="Without a browser here: ask for the answer's address.")
 @click.option("--no-browser", is_flag=True, help="Print the address and open no browser.")
@@ -48,7 +49,7 @@ _STARTED = "Signed in. You may close this window; the terminal goes on."
 def login(
     name: str,
     redirect_uri: str,
-    scopes: str,
+    scopes: str | None,
     paste: bool,
     no_browser: bool,
     role: Role | None,
@@ -63,7 +64,8 @@ def login(
     runtime = command_runtime()
     check_key(runtime)
     consent = Consent.begin(oauth_app(runtime.settings), redirect_uri)
-    address = consent.address(str(runtime.settings.webex_api_url), tuple(scopes.split()))
+    asked = tuple(scopes.split()) if scopes else _scopes_of(runtime, name)
+    address = consent.address(str(runtime.settings.webex_api_url), asked)
     click.echo(f"Open this address in a browser, sign in and agree:\n\n  {address}\n", err=True)
     if paste:
         code = consent.code_of(click.prompt(_PASTE, err=True))
@@ -76,6 +78,13 @@ _PASTE = (
     "The browser is then sent to an address that it may not be able to open.\n"
     "Copy that address from the browser's address bar to here"
 )
+
+
+def _scopes_of(runtime: Runtime, name: str) -> tuple[str, ...]:
+    """What an account is to ask for: signing in again makes no user of an administrator."""
+    standings = runtime.bench.accounts.standings()
+    had = next((each.scopes for each in standings if each.name == name), None)
+    return SCOPES if role_of(had) in (None, Role.USER) else tuple((had or "").split())
 
 
 def _keep(

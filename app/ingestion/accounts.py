@@ -110,9 +110,8 @@ class Accounts:
         if time.monotonic() - at < _READ_AGAIN_SECONDS:
             return known
         account = self._find(name)
-        told = (account.role or role_of(account.scopes)) if account else None
         given = self._given_role if name == OF_SETTINGS else Role.USER
-        view = View(Role(told) if told else given, account.email if account else None)
+        view = View(_told_role(account) or given, account.email if account else None)
         self._views[name] = (view, time.monotonic())
         return view
 
@@ -166,7 +165,8 @@ class Accounts:
     ) -> str | None:
         """Keep an account; whose it is, or None if Webex does not say.
 
-        Without a role it is what the scopes of the token make of it.
+        Without a role it is what the scopes of the token make of it; where nobody knows them, it
+        stays what it was.
 
         Raises TokenRefused, and keeps what was there, when Webex refuses the token; as well a
         WebexError when it cannot say now whether it is good, and another one would be lost.
@@ -193,6 +193,8 @@ class Accounts:
                 ) from error
             # Whose it is will be found out later.
             person = None
+        if pair.scopes is None:
+            role = role or _told_role(self._find(name))
         kept = self.keeper.keep(name, pair, app, role)
         self._views.pop(name, None)
         self._names_known = (frozenset(), -math.inf)
@@ -258,6 +260,12 @@ class Accounts:
 
     def _default(self, accounts: Sequence[Account]) -> str:
         return next(iter(self._names(accounts)), OF_SETTINGS)
+
+
+def _told_role(account: Account | None) -> Role | None:
+    """What an account is said to be, or its scopes let it be; None where nobody knows."""
+    told = (account.role or role_of(account.scopes)) if account else None
+    return Role(told) if told else None
 
 
 class _Untried:

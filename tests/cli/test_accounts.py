@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -77,6 +78,20 @@ def test_a_sign_in_without_a_browser_here_takes_the_address_that_it_ended_at(hom
     assert login.returncode == 0, rest
     assert json.loads(told)["email"] == "host@example.com"
     assert "OK    account (settings): is host@example.com" in home.command("doctor", code=1)
+
+
+def test_an_administrator_signs_in_again_with_the_scopes_of_before(home: House) -> None:
+    callback = f"http://localhost:{free_port()}/callback"
+    argv = [*CLI, "login", "campus", "--no-browser", "--redirect-uri", callback]
+    asked = []
+    for words in (["--scopes", "spark:people_read meeting:admin_schedule_read"], []):
+        with spawn([*argv, *words], home.environment, cwd=home.folder) as login:
+            asked.append(address_in(login.wait_for("Waiting for the answer")))
+            requests.get(asked[-1], timeout=10)
+            assert login.process.wait(20) == 0, login.output()
+
+    scopes = [parse_qs(urlsplit(each).query)["scope"] for each in asked]
+    assert scopes == [["spark:people_read meeting:admin_schedule_read"]] * 2
 
 
 def test_whoever_refuses_to_agree_is_told_and_nothing_is_kept(home: House) -> None:

@@ -1,6 +1,7 @@
 """Several accounts side by side: a meeting belongs to the one that can read it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from app.errors import RateLimited, TokenRefused, WebexUnavailable
 from app.ingestion.commands import request_meetings, resolve_instances
 from app.ingestion.registration import register
 from app.ingestion.tokens import OF_SETTINGS
+from app.models.words import Role
 from app.webex.sign_in import TokenPair
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.archives import differences
@@ -203,6 +205,19 @@ def test_what_webex_has_just_issued_is_kept_though_it_could_not_be_tried(two: St
     two.bench.accounts.add("bob", issued)
 
     assert two.bench.accounts.client("bob").get("/people/me")["emails"] == ["host@example.com"]
+
+
+@pytest.mark.parametrize(
+    ("scopes", "role"), [(None, Role.ADMIN), ("meeting:recordings_read", Role.USER)]
+)
+def test_the_next_token_of_an_administrator_is_one_unless_its_scopes_say_otherwise(
+    two: Stage, scopes: str | None, role: Role
+) -> None:
+    two.bench.accounts.add("bob", pasted("bobs-token"), role=Role.ADMIN)
+
+    two.bench.accounts.add("bob", replace(pasted("bobs-token"), scopes=scopes))
+
+    assert two.bench.accounts.view("bob").role == role
 
 
 def test_a_token_that_webex_refuses_does_not_take_the_place_of_a_good_one(two: Stage) -> None:
