@@ -174,7 +174,7 @@ def _forecasts(runtime: Runtime, span: _Span) -> tuple[list[Forecast], bool]:
 
     def tell(name: str, error: WebexError) -> None:
         unasked.append(name)
-        text = f"webex-ingest: account {account_text(name)} could not be asked: {error}"
+        text = f"webex-ingest: account {account_text(name)} could not tell everything: {error}"
         click.echo(text, err=True)
 
     found = use_case.forecast(

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from app.db.auto_record import Asked, flips, want_flips
 from app.db.standing import details_state
-from app.errors import Forbidden, NotFound, WebexError
+from app.errors import Forbidden, NotFound, PartialList, WebexError
 from app.ingestion.auto_record import judge, subject_of
 from app.ingestion.retry import delay_seconds
 from app.ingestion.workbench import Work, Workbench
@@ -68,8 +69,8 @@ def forecast(
     """What the policy makes of all meetings of a span of time, past and to come; changes nothing.
 
     Administrators see planned meetings host by host only: of ``hosts``, and of those that the
-    policy names. ``unasked`` is told of each account that could not be asked; raises WebexError
-    where there is no other one.
+    policy names. ``unasked`` is told of each account that could not be asked, or not for all;
+    raises WebexError where there is nothing to show instead.
     """
     seen: set[str] = set()
     with bench.database.reading() as session:
@@ -82,7 +83,8 @@ def forecast(
                     seen.add(each.id)
                     yield _forecast(bench, name, each, undone)
         except WebexError as error:
-            if unasked is None or len(bench.accounts.names()) == 1:
+            is_all = len(bench.accounts.names()) == 1 and not isinstance(error, PartialList)
+            if unasked is None or is_all:
                 raise
             unasked(name, error)
 
@@ -128,13 +130,30 @@ def _listed(
     until: datetime,
     hosts: Sequence[str],
 ) -> Iterator[MeetingDetails]:
-    yield from ended(client, since=since, until=until)
-    yield from planned(client, since=since, until=until)
-    if bench.accounts.view(name).role == Role.USER:
-        return
-    for host in sorted({*hosts, *bench.policy.named_hosts()}):
+    """What Webex lists of an account; raises PartialList at the end where it could not read all."""
+    lists = [
+        partial(ended, client, since=since, until=until),
+        partial(planned, client, since=since, until=until),
+    ]
+    if bench.accounts.view(name).role != Role.USER:
+        for host in sorted({*hosts, *bench.policy.named_hosts()}):
+            lists.append(partial(_planned_of, client, host, since=since, until=until))
+    unread: PartialList | None = None
+    for listed in lists:
         try:
-            yield from planned(client, since=since, until=until, host_email=host)
-        except (Forbidden, NotFound):
-            # Somebody of another organization, whose meetings another account may read.
-            continue
+            yield from listed()
+        except PartialList as error:
+            yield from error.items
+            unread = error
+    if unread is not None:
+        raise unread
+
+
+def _planned_of(
+    client: WebexClient, host: str, *, since: datetime, until: datetime
+) -> list[MeetingDetails]:
+    try:
+        return planned(client, since=since, until=until, host_email=host)
+    except (Forbidden, NotFound):
+        # Somebody of another organization, whose meetings another account may read.
+        return []

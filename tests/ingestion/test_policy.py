@@ -519,6 +519,25 @@ def test_one_that_is_off_again_at_once_says_so_and_is_switched_on_later(on_sqlit
     assert row(stage, planned).why is None
 
 
+def test_a_meeting_that_webex_cannot_read_itself_hides_no_other(on_sqlite: Stage) -> None:
+    stage = on_sqlite
+    planned = {plan(stage, title=title, host_email="ann@example.com") for title in "abc"}
+    answer = {"unreadable_items": 1}
+    stage.control.add_fault(path_regex="/v1/meetings$", answer=answer, times=None)
+    told: list[str] = []
+
+    week = timedelta(days=7)
+    found = policy.forecast(
+        stage.bench,
+        since=stage.now - week,
+        until=stage.now + week,
+        unasked=lambda name, error: told.append(f"{name}: {error}"),
+    )
+
+    assert len({each.meeting.id for each in found} & planned) == 2
+    assert told == [": Webex could not read 1 item(s) of its list itself"]
+
+
 def test_an_account_that_cannot_be_asked_is_named_and_hides_no_other(make_stage: MakeStage) -> None:
     stage = make_stage(policy=POLICY, encryption_key=Fernet.generate_key().decode())
     planned = plan(stage, host_email="ann@example.com")
