@@ -16,7 +16,7 @@ from app.ingestion.entry import patience_until
 from app.ingestion.retry import NothingYet, decide, delay_seconds
 from app.ingestion.workbench import Work
 from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
-from app.models.tables import Ingest
+from app.models.tables import Ingest, Meeting
 from app.models.webex import MeetingDetails, Recording, Transcript
 from app.models.words import Priority, Reason, State
 from app.webex import resources
@@ -131,15 +131,33 @@ def listed_without(work: Work, flag: Flag) -> bool:
         return False
     if now < meeting.end_at + LISTED_AFTER:
         return False
-    series_id = meeting.meeting_series_id or meeting.meeting_id.partition("_I_")[0]
     try:
-        listed = resources.instances(
-            work.webex, series_id, since=meeting.start_at, now=meeting.end_at
-        )
-    except Forbidden:
-        # Whoever may read recordings may lack the scope for the list of meetings: it says nothing.
+        listed = listed_one(work.webex, meeting, since=meeting.start_at, now=meeting.end_at)
+    except (Forbidden, PartialList):
+        # Whoever may read recordings may lack the scope for the list of meetings, and Webex may be
+        # unable to read this one: that says nothing.
         return False
-    return any(each.id == meeting.meeting_id and flag(each) is False for each in listed)
+    return listed is not None and flag(listed) is False
+
+
+def listed_one(
+    webex: WebexClient, meeting: Meeting, *, since: datetime, now: datetime
+) -> MeetingDetails | None:
+    """A meeting as the list of its series tells it, which is more than its details do.
+
+    None where Webex does not list it. Others that Webex could not read are nobody's concern here;
+    raises PartialList where it may be one of them.
+    """
+    series_id = meeting.meeting_series_id or meeting.meeting_id.partition("_I_")[0]
+    unread: PartialList | None = None
+    try:
+        found = resources.instances(webex, series_id, since=since, now=now)
+    except PartialList as error:
+        found, unread = error.items, error
+    mine = next((each for each in found if each.id == meeting.meeting_id), None)
+    if mine is None and unread is not None:
+        raise unread
+    return mine
 
 
 def _open_new(work: Work, found: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from app.db.meetings import assign, hint, lock_meeting, tell
 from app.db.standing import details_state
 from app.errors import Forbidden, NotFound
 from app.ingestion.entry import over_at_last, want, want_meeting
-from app.ingestion.items import UNKNOWN_START
+from app.ingestion.items import UNKNOWN_START, listed_one
 from app.ingestion.policy import left_out
 from app.ingestion.retry import NothingYet, decide
 from app.ingestion.storing import store_json
@@ -90,10 +90,8 @@ def _listed_host(webex: WebexClient, meeting: Meeting, now: datetime) -> str | N
 
 
 def _listed(webex: WebexClient, meeting: Meeting, now: datetime) -> MeetingDetails | None:
-    series_id = meeting.meeting_series_id or meeting.meeting_id.partition("_I_")[0]
     since = meeting.start_at or meeting.first_seen_at - UNKNOWN_START
-    listed = resources.instances(webex, series_id, since=since, now=now)
-    return next((each for each in listed if each.id == meeting.meeting_id), None)
+    return listed_one(webex, meeting, since=since, now=now)
 
 
 def _hand_over(work: Work, account: str) -> None:

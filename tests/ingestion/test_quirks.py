@@ -290,6 +290,22 @@ def test_participants_of_whom_webex_cannot_read_one_are_stored_and_the_list_is_n
     assert people(stage)
 
 
+def test_a_meeting_that_webex_cannot_list_does_not_make_the_others_of_its_series_fail(
+    sqlite_stage: Stage,
+) -> None:
+    stage = sqlite_stage
+    order = {"series_id": "501e995485e2460bb129410116757b13", "recordings": 0, "transcripts": 0}
+    held = [stage.hold_meeting(**order)["meeting_id"] for _ in range(2)]
+    # Always the first one that it lists.
+    answer = {"unreadable_items": 1}
+    stage.control.add_fault(path_regex="/v1/meetings$", answer=answer, times=None)
+
+    stage.live(days=4)
+
+    reasons = {stage.states(each)["recordings"] for each in held}
+    assert reasons == {("absent", "not_recorded"), ("absent", "gave_up")}
+
+
 def test_a_transcript_comes_further_with_each_request_that_gets_through(stage: Stage) -> None:
     told = stage.hold_meeting()
     meeting_id, (transcript_id,) = told["meeting_id"], told["transcript_ids"]

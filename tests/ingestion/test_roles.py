@@ -53,6 +53,20 @@ def test_an_administrator_ingests_what_others_held(make_stage: MakeStage, role: 
     assert "/recordings" not in asked
 
 
+def test_the_host_is_found_beside_a_meeting_that_webex_cannot_list(make_stage: MakeStage) -> None:
+    stage = make_stage("admin")
+    order = {"series_id": "501e995485e2460bb129410116757b13", "webhooks": False, **HOST}
+    held = [stage.hold_meeting(**order)["meeting_id"] for _ in range(2)]
+    stage.advance(3600)
+    answer = {"unreadable_items": 1}
+    stage.control.add_fault(path_regex="/v1/meetings$", answer=answer, times=None)
+
+    request_meetings(stage.bench, held)
+    stage.live(hours=3)
+
+    assert [stage.meeting(each).host_email for each in held].count("professor@example.com") == 1
+
+
 def test_a_compliance_officer_ingests_the_summaries_of_what_others_held(
     make_stage: MakeStage,
 ) -> None:
