@@ -24,6 +24,7 @@ from app.errors import (
     AnswerUnreadable,
     DatabaseUnavailable,
     NotFound,
+    PartialList,
     WebexError,
     WorkerStopping,
 )
@@ -188,11 +189,16 @@ def _meeting_of(
 def _meeting_of_transcript(webex: WebexClient, data: EventData, now: datetime) -> str:
     # There is no request for one transcript: it stands in the list of its account and site.
     since = now - timedelta(days=28)
+    unread: PartialList | None = None
     for site_url in [data.site_url] if data.site_url else resources.readable_sites(webex):
-        for each in resources.transcripts(webex, None, since=since, now=now, site_url=site_url):
+        try:
+            found = resources.transcripts(webex, None, since=since, now=now, site_url=site_url)
+        except PartialList as error:
+            found, unread = error.items, error
+        for each in found:
             if each.id == data.id and each.meeting_id:
                 return each.meeting_id
-    raise NotFound("Webex does not list the transcript yet", status=404)
+    raise unread or NotFound("Webex does not list the transcript yet", status=404)
 
 
 def _settle(bench: Workbench, read: Sequence[Read]) -> None:

@@ -233,6 +233,23 @@ def test_a_transcripts_event_alone_is_enough_for_an_unknown_meeting(stage: Stage
     assert differences(stage, meeting_id) == []
 
 
+def test_a_transcript_that_webex_cannot_read_hides_no_other(stage: Stage) -> None:
+    told = stage.hold_meeting(webhooks=False, transcripts=2)
+    stage.advance(3600)
+    # Always the first one that it lists.
+    answer = {"unreadable_items": 1}
+    stage.control.add_fault(path_regex="/meetingTranscripts$", answer=answer, times=None)
+    for each in told["transcript_ids"]:
+        data = {"id": each}
+        stage.control.send_event(resource="meetingTranscripts", event="created", data=data)
+    stage.control.settle()
+
+    stage.live(hours=1)
+
+    states = [state for name, state in stage.states(told["meeting_id"]).items() if "/" in name]
+    assert ("done", None) in states
+
+
 @pytest.mark.parametrize("named", ["series_id", "scheduled_id"])
 @pytest.mark.parametrize("resource", ["recordings", "meetingTranscripts"])
 def test_an_event_that_names_no_more_than_what_was_planned_is_asked_about(
