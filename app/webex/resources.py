@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from app.errors import Forbidden, NotFound, PartialList
+from app.errors import AnswerUnreadable, Forbidden, NotFound, PartialList
 from app.models.times import format_time
 from app.models.webex import (
     MeetingDetails,
@@ -170,14 +170,28 @@ def gather(model: type[Model], lists: Iterable[Iterator[dict[str, Any]]]) -> lis
     partial: PartialList | None = None
     for each in lists:
         try:
-            for item in each:
-                found[str(item.get("id"))] = model.read(item)
+            for name, item in _readable(model, each):
+                found[name] = item
         except PartialList as error:
             partial = error
     if partial is not None:
         partial.items = list(found.values())
         raise partial
     return list(found.values())
+
+
+def _readable(model: type[Model], items: Iterable[dict[str, Any]]) -> Iterator[tuple[str, Model]]:
+    """Items by their ids; one that is not as the API describes it hides no other."""
+    odd: AnswerUnreadable | None = None
+    for item in items:
+        try:
+            read = model.read(item)
+        except AnswerUnreadable as error:
+            odd = error
+            continue
+        yield str(item.get("id")), read
+    if odd is not None:
+        raise PartialList(f"not every item of a list can be read: {odd}")
 
 
 def windows(start: datetime, end: datetime) -> Iterator[dict[str, str]]:

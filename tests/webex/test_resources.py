@@ -1,5 +1,6 @@
 """The resources of a meeting are asked for in a way that Webex answers completely."""
 
+import json
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -7,7 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from app.errors import IdUnusable, NotFound
+from app.errors import IdUnusable, NotFound, PartialList
 from app.models.webex import Webhook
 from app.webex import planned, resources, webhooks
 from app.webex.addresses import part
@@ -96,6 +97,18 @@ def test_a_recording_in_two_windows_counts_once(make_client: MakeClient) -> None
 
         assert [each.id for each in found] == ["r"]
         assert len(host.requests) == 2
+
+
+@pytest.mark.parametrize("odd", [{"topic": "no id"}, {"id": None}, {"id": ["r2"]}])
+def test_a_recording_that_is_not_as_described_hides_no_other(
+    make_client: MakeClient, odd: dict[str, Any]
+) -> None:
+    items = [{"id": "r1", "meetingId": "m_I_1"}, odd, {"id": "r3", "meetingId": "m_I_1"}]
+    answer = Answer(body=json.dumps({"items": items}).encode())
+    with Host(answer) as host, pytest.raises(PartialList, match="id is wrong") as partial:
+        resources.recordings(make_client(host.url), "m_I_1", since=NOW, now=NOW)
+
+    assert [each.id for each in partial.value.items] == ["r1", "r3"]
 
 
 def test_transcripts_of_the_account_are_asked_without_a_meeting(
