@@ -5,7 +5,7 @@ from app.db.schema import check_schema
 from app.logs import configure_logs
 from app.runtime import Runtime, build_runtime
 
-NO_BROKER = "memory://"
+NO_BROKER = "memory://localhost"
 """Without a broker a command only writes rows; the sweep of a running `serve` finds them."""
 
 

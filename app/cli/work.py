@@ -7,6 +7,7 @@ import click
 from app.cli.follow import follow
 from app.cli.output import json_option, print_json
 from app.cli.tools import command_runtime
+from app.errors import PartialList
 from app.ingestion import commands
 
 wait_option = click.option("--wait", is_flag=True, help="Follow the work to its end.")
@@ -23,18 +24,23 @@ def ingest(meeting_ids: tuple[str, ...], wait: bool, as_json: bool) -> None:
     a series; the last two mean all their ended meetings of the last year.
     """
     bench = command_runtime().bench
-    instances = [
-        instance
-        for meeting_id in meeting_ids
-        for instance in commands.resolve_instances(bench, meeting_id)
-    ]
+    instances: list[str] = []
+    unread: list[str] = []
+    for meeting_id in meeting_ids:
+        try:
+            instances += commands.resolve_instances(bench, meeting_id)
+        except PartialList as error:
+            instances += error.items
+            unread.append(f"webex-ingest: not every meeting of {meeting_id} is known: {error}")
     commands.request_meetings(bench, instances)
     if not as_json:
         click.echo(f"{len(instances)} meeting(s) will be ingested.")
     ended_well = follow(bench, instances, quiet=as_json) if wait else True
     if as_json:
         print_json({"meetings": instances, "complete": ended_well if wait else None})
-    if not ended_well:
+    for sentence in unread:
+        click.echo(sentence, err=True)
+    if unread or not ended_well:
         raise SystemExit(1)
 
 

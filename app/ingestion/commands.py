@@ -16,7 +16,7 @@ from app.db.meetings import (
     settle_completeness,
     touch,
 )
-from app.errors import Forbidden, NotFound, WebexError
+from app.errors import Forbidden, NotFound, PartialList, WebexError
 from app.ingestion.entry import want_meeting
 from app.ingestion.sweep import WORK_QUEUES, nudge_due
 from app.ingestion.workbench import Workbench
@@ -31,17 +31,21 @@ _LOOK_BACK = timedelta(days=365)
 def resolve_instances(bench: Workbench, meeting_id: str) -> list[str]:
     """The ended instances that an id means: itself, or those of a series or an occurrence.
 
-    Raises NotFound when a series or occurrence has no ended instance.
+    Raises NotFound when a series or occurrence has no ended instance, and PartialList with the
+    ids of the others when Webex cannot read one.
     """
     if is_instance(meeting_id):
         return [meeting_id]
     series, _, _ = meeting_id.partition("_")
     now = bench.clock()
     listed: dict[str, MeetingDetails] = {}
+    unread: PartialList | None = None
     default = bench.accounts.default()
     for name, client in bench.accounts.in_turn(default):
         try:
             seen = resources.instances(client, series, since=now - _LOOK_BACK, now=now)
+        except PartialList as error:
+            seen, unread = [each for each in error.items if is_instance(each.id)], error
         except WebexError:
             if name == default:
                 raise
@@ -52,6 +56,9 @@ def resolve_instances(bench: Workbench, meeting_id: str) -> list[str]:
         for each in listed.values()
         if series == meeting_id or each.scheduled_meeting_id == meeting_id
     ]
+    if unread is not None:
+        unread.items = found
+        raise unread
     if not found:
         raise NotFound(f"Webex lists no ended meeting of the last year for {meeting_id}")
     return found

@@ -133,6 +133,21 @@ def test_ingest_of_a_series_without_an_ended_meeting_says_so(home: House) -> Non
     assert "lists no ended meeting" in said
 
 
+def test_ingest_of_a_series_of_which_webex_cannot_read_one_takes_the_others_and_says_so(
+    home: House,
+) -> None:
+    control = home.simulator.control
+    series = "0123456789abcdef0123456789abcdef"
+    for _ in range(2):
+        control.hold_meeting(series_id=series, webhooks=False, timeline="instant")
+    control.add_fault(path_regex="^/v1/meetings", answer={"unreadable_items": 1}, times=None)
+
+    said = home.command("ingest", series, code=1)
+
+    assert said.startswith("1 meeting(s) will be ingested.\n")
+    assert f"not every meeting of {series} is known: Webex could not read 1 item(s)" in said
+
+
 def test_replay_of_an_empty_inbox_says_so(home: House) -> None:
     assert "nothing to replay" in home.command("replay")
     assert json.loads(home.command("replay", "--quarantined", "--wait", "--json")) == {
