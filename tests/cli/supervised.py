@@ -42,9 +42,12 @@ def end(run: Spawned, how: signal.Signals = signal.SIGTERM) -> None:
 
 
 def logged(output: str) -> list[dict[str, Any]]:
-    """Return the supervisor's log lines among what its programs printed."""
-    lines = [line for line in output.splitlines() if line.startswith('{"')]
-    return [json.loads(line) for line in lines]
+    """Return the supervisor's log lines among what its programs printed.
+
+    A program may have written the beginning of a line just before one of them.
+    """
+    read = json.JSONDecoder().raw_decode
+    return [read(line, at)[0] for line in output.splitlines() if (at := line.find('{"')) >= 0]
 
 
 def started(output: str) -> list[int]:
