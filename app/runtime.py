@@ -151,6 +151,8 @@ def _pace(settings: Settings) -> Pace:
         sweep_seconds=settings.sweep_seconds,
         extra_resources=settings.extra_resources,
         recheck_days=settings.recheck_days,
+        backfill_seconds=settings.backfill_seconds,
+        backfill_days=settings.backfill_days,
     )
 
 

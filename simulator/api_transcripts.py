@@ -43,6 +43,25 @@ def list_transcripts(world: World) -> Response:
     return list_answer(shapes, world.settings)
 
 
+def list_all_transcripts(world: World) -> Response:
+    """Everybody's at one site, as compliance officers see them."""
+    if caller().role != "compliance":
+        raise ApiError(403, FORBIDDEN)
+    window = time_window(world.now())
+    site = request.args.get("siteUrl", world.settings.site_urls[0])
+    found = [
+        transcript
+        for transcript in world.transcripts.values()
+        if transcript.ready_at is not None
+        and transcript.ready_at <= world.now()
+        and is_within(transcript.ready_at, window)
+        and world.meeting_of(transcript).site_url == site
+    ]
+    found.sort(key=lambda transcript: transcript.ready_at or world.now(), reverse=True)
+    shapes = [transcript_shape(transcript, world, api_url()) for transcript in found]
+    return list_answer(shapes, world.settings)
+
+
 def download_transcript(world: World, transcript_id: str) -> Response:
     transcript = _found(world, transcript_id)
     kind = request.args.get("format", "vtt")
@@ -78,6 +97,7 @@ def edit_snippet(world: World, transcript_id: str, snippet_id: str) -> Response:
 ROUTES: list[Route] = [
     ("PUT", "/meetingTranscripts/<transcript_id>/snippets/<snippet_id>", edit_snippet),
     ("GET", "/meetingTranscripts", list_transcripts),
+    ("GET", "/admin/meetingTranscripts", list_all_transcripts),
     ("GET", "/meetingTranscripts/<transcript_id>/download", download_transcript),
     ("GET", "/meetingTranscripts/<transcript_id>/snippets", list_snippets),
 ]

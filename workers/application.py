@@ -10,6 +10,7 @@ from celery import Celery, signals
 from app.db.schema import check_schema
 from app.dispatch.broker import (
     ACCOUNTS_TASK,
+    BACKFILL_TASK,
     POLICY_TASK,
     RECHECK_TASK,
     SWEEP_TASK,
@@ -30,6 +31,8 @@ POLICY_SECONDS = 10.0
 """How often planned meetings that somebody has made or changed are looked at."""
 RECHECK_SECONDS = 60.0
 """How often transcripts that are due for it are compared with Webex's."""
+BACKFILL_LOOK_SECONDS = 60.0
+"""How often it is asked whether Webex's lists are to be read again, or read on."""
 LONGEST_STOP_SECONDS = 8
 """What works gives its lease back within a second or so; a pool may wait for a child for ever."""
 
@@ -48,6 +51,7 @@ def create_celery(build_runtime: Callable[[Callable[[], bool]], Runtime]) -> Cel
     app.conf.beat_schedule = {
         "sweep": _scheduled(SWEEP_TASK, settings.sweep_seconds, expires=SWEEP_EXPIRES_SECONDS),
         "accounts": _scheduled(ACCOUNTS_TASK, ACCOUNTS_SECONDS),
+        "backfill": _scheduled(BACKFILL_TASK, BACKFILL_LOOK_SECONDS),
         "webhooks": _scheduled(WEBHOOKS_TASK, settings.webhook_health_seconds),
     }
     if settings.policy.switches_on:

@@ -1,9 +1,12 @@
 """The tasks: doorsteps onto the use cases, with one integer as their only argument."""
 
+from collections.abc import Callable
+
 from celery import Celery
 
 from app.dispatch.broker import (
     ACCOUNTS_TASK,
+    BACKFILL_TASK,
     POLICY_TASK,
     RECHECK_TASK,
     RUN_TASK,
@@ -11,6 +14,7 @@ from app.dispatch.broker import (
     WEBHOOKS_TASK,
 )
 from app.ingestion.auto_record import judge_due
+from app.ingestion.backfill import backfill_due
 from app.ingestion.diagnosis import Place
 from app.ingestion.recheck import recheck_due
 from app.ingestion.registration import reactivate
@@ -28,24 +32,8 @@ def register_tasks(app: Celery, runtime: Runtime) -> None:
     def sweep_once() -> None:
         sweep(bench)
 
-    @app.task(name=ACCOUNTS_TASK)
-    def keep_accounts() -> None:
-        bench.accounts.look_after(bench.patience)
-
-    @app.task(name=POLICY_TASK)
-    def follow_policy() -> None:
-        judge_due(bench)
-
-    @app.task(name=RECHECK_TASK)
-    def recheck() -> None:
-        recheck_due(bench)
-
-    @app.task(name=WEBHOOKS_TASK)
-    def keep_webhooks() -> None:
-        settings = runtime.settings
-        if settings.webhook_address is not None:
-            secret = next(iter(settings.webhook_secrets), None)
-            reactivate(bench, Place(settings.webhook_address, secret))
+    for name, work in _kept_up(runtime).items():
+        _register(app, name, work)
 
     @app.task(name=RUN_TASK)
     def run(ingest_id: int) -> None:
@@ -54,3 +42,27 @@ def register_tasks(app: Celery, runtime: Runtime) -> None:
         if not bench.stopping():
             for queue in WORK_QUEUES:
                 nudge_due(bench, queue)
+
+
+def _kept_up(runtime: Runtime) -> dict[str, Callable[[], object]]:
+    """What beat asks for besides the sweep."""
+    bench, settings = runtime.bench, runtime.settings
+
+    def keep_webhooks() -> None:
+        if settings.webhook_address is not None:
+            secret = next(iter(settings.webhook_secrets), None)
+            reactivate(bench, Place(settings.webhook_address, secret))
+
+    return {
+        ACCOUNTS_TASK: lambda: bench.accounts.look_after(bench.patience),
+        POLICY_TASK: lambda: judge_due(bench),
+        RECHECK_TASK: lambda: recheck_due(bench),
+        BACKFILL_TASK: lambda: backfill_due(bench),
+        WEBHOOKS_TASK: keep_webhooks,
+    }
+
+
+def _register(app: Celery, name: str, work: Callable[[], object]) -> None:
+    @app.task(name=name)
+    def do() -> None:
+        work()

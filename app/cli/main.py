@@ -20,6 +20,7 @@ _MODULES = {
     "login": "app.cli.login",
     "accounts": "app.cli.accounts",
     "policy": "app.cli.policy",
+    "backfill": "app.cli.backfill",
     "doctor": "app.cli.doctor",
 }
 

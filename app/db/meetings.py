@@ -47,6 +47,16 @@ def ensure_meetings(
         )
 
 
+def states_of(session: Session, meeting_ids: Collection[str]) -> dict[str, str | None]:
+    """What Webex has said last of the state of each of these meetings that is known."""
+    rows = session.execute(
+        select(col(Meeting.meeting_id), col(Meeting.webex_state)).where(
+            col(Meeting.meeting_id).in_(meeting_ids)
+        )
+    )
+    return {row.meeting_id: row.webex_state for row in rows}
+
+
 def lock_meetings(session: Session, meeting_ids: Collection[str]) -> dict[str, Meeting]:
     """Those of these meetings that are known, all locked as by lock_meeting.
 

@@ -13,6 +13,7 @@ ACCOUNTS_TASK = "webex_ingest.accounts"
 WEBHOOKS_TASK = "webex_ingest.webhooks"
 POLICY_TASK = "webex_ingest.policy"
 RECHECK_TASK = "webex_ingest.recheck"
+BACKFILL_TASK = "webex_ingest.backfill"
 SWEEP_TASK = "webex_ingest.sweep"
 RUN_TASK = "webex_ingest.run"
 

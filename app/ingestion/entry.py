@@ -74,11 +74,17 @@ def want_meeting(session: Session, meeting: Meeting, *, pace: Pace, now: datetim
 
 
 def want(
-    session: Session, wanted: Sequence[tuple[Meeting, Wishes]], *, pace: Pace, now: datetime
+    session: Session,
+    wanted: Sequence[tuple[Meeting, Wishes]],
+    *,
+    pace: Pace,
+    now: datetime,
+    priority: Priority = Priority.FRESH,
 ) -> None:
     """Make, wake and reopen what is wanted of these meetings, which are locked.
 
-    Wanting the same again changes nothing, and costs one question for all of them.
+    ``priority`` is that of what is made or reopened; what is under way keeps its own. Wanting the
+    same again changes nothing, and costs one question for all of them.
     """
     row_ids = [meeting.id for meeting, _ in wanted if meeting.id is not None]
     standing = standing_of(session, row_ids)
@@ -93,10 +99,11 @@ def want(
             if urgency is Urgency.GONE and (row is None or _is_settled(row)):
                 continue
             if row is None:
-                missing.append(_new(meeting, key, patience, pace, now))
+                new = _new(meeting, key, patience, pace, now)
+                missing.append(new | {"priority": priority})
                 opened.add(meeting.id)
             elif row.state in _ENDED[urgency] and not _is_idle_news(meeting, key[0], urgency):
-                _reopen(session, meeting, key, urgency, patience, now)
+                _reopen(session, meeting, key, urgency, patience, now, priority)
                 opened.add(meeting.id)
             elif urgency is not Urgency.WANTED or _has_just_ended(meeting, row):
                 due_at = _due(meeting, key[0], pace, now)
@@ -155,6 +162,7 @@ def _reopen(
     urgency: Urgency,
     patience: datetime,
     now: datetime,
+    priority: Priority,
 ) -> None:
     reopen(
         session,
@@ -162,7 +170,7 @@ def _reopen(
         states=_ENDED[urgency],
         due_at=now,
         patience_until=patience,
-        priority=Priority.FRESH,
+        priority=priority,
         now=now,
     )
 

@@ -141,7 +141,7 @@ def _judged(stored: WebhookEvent, event: Event, meeting_id: str | None) -> Told 
         return _quarantined(stored, "id_unusable", "it is about an id that no meeting can have")
     if meeting_id is None or not is_instance(meeting_id):
         return Verdict(stored, EventOutcome.IGNORED)
-    return Told(stored, event, meeting_id)
+    return Told(event, meeting_id, stored)
 
 
 def _quarantined(stored: WebhookEvent, code: str, error: str) -> Verdict:
@@ -260,7 +260,7 @@ def _act(
 
 def _verdict(read: Read, bench: Workbench) -> Verdict:
     match read:
-        case Told(stored):
+        case Told(stored=stored):
             return Verdict(stored, EventOutcome.PROCESSED)
         case Planned(stored):
             wanted = bench.policy.switches_on

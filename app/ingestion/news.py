@@ -25,25 +25,33 @@ from app.ingestion.entry import (
 from app.ingestion.workbench import Pace
 from app.models.tables import Ingest, Meeting, WebhookEvent
 from app.models.webex import Event
-from app.models.words import Resource
+from app.models.words import Priority, Resource
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A stored event that could be read, and the meeting that it tells something about."""
+class News:
+    """An event, or what one would have said, and the meeting that it tells something about."""
 
-    stored: WebhookEvent
     event: Event
     meeting_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Told(News):
+    """One that was stored, as it came to the door."""
+
+    stored: WebhookEvent
+
+
 def tell_meetings(
     session: Session,
-    told: Sequence[Told],
+    told: Sequence[News],
     *,
     owner_of: Callable[[Event], str],
     pace: Pace,
     now: datetime,
+    source: str = "webhook",
+    priority: Priority = Priority.FRESH,
 ) -> None:
     """Act on events, oldest first: meetings and their rows are made, woken or reopened.
 
@@ -57,7 +65,7 @@ def tell_meetings(
         for each in told
         if each.event.resource != Resource.PARTICIPANTS and each.event.event != "deleted"
     }
-    ensure_meetings(session, made, source="webhook", now=now)
+    ensure_meetings(session, made, source=source, now=now)
     meetings = lock_meetings(session, events.keys())
     live = {each.id for each in meetings.values() if each.webex_state == "inProgress"}
     hinted = [each for each in meetings.values() if _hint(each, events[each.meeting_id])]
@@ -69,12 +77,12 @@ def tell_meetings(
         has_just_ended = meeting.id in live and meeting.webex_state == "ended"
         of_it = at_last if has_just_ended else whole
         wanted.append((meeting, _wishes(meeting, events[meeting.meeting_id], of_it)))
-    want(session, wanted, pace=pace, now=now)
+    want(session, wanted, pace=pace, now=now, priority=priority)
     for meeting in meetings.values():
         _note_deleted(session, meeting, events[meeting.meeting_id], now)
 
 
-def _by_meeting(session: Session, told: Sequence[Told]) -> dict[str, list[Event]]:
+def _by_meeting(session: Session, told: Sequence[News]) -> dict[str, list[Event]]:
     """The events that concern each meeting, oldest first.
 
     Of what Webex has deleted it may not know the meeting any more, or name another one.

@@ -36,6 +36,8 @@ class Pace:
     sweep_seconds: float
     extra_resources: tuple[Resource, ...] = ()
     recheck_days: int = 0
+    backfill_seconds: float = 3600
+    backfill_days: int = 7
 
     @property
     def extra_seconds(self) -> float:

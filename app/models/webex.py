@@ -189,6 +189,7 @@ class Recording(WebexModel):
     duration_seconds: Integer = None
     size_bytes: Integer = None
     status: Text = None
+    host_email: Text = None
     temporary_direct_download_links: DownloadLinks | None = Field(default=None, repr=False)
 
 

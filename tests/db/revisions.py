@@ -9,10 +9,12 @@ from app.db.engine import Database
 from app.db.schema import _config
 from tests.db.rows import NOW, PATIENCE
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 MADE_SINCE = {
-    **{revision: {"account", "auto_record"} for revision in REVISIONS[:3]},
-    "0004": {"auto_record"},
+    **{revision: {"account", "auto_record", "backfill_cursor"} for revision in REVISIONS[:3]},
+    "0004": {"auto_record", "backfill_cursor"},
+    "0005": {"backfill_cursor"},
+    "0006": {"backfill_cursor"},
 }
 """The tables that a database of a revision does not have yet."""
 
@@ -119,6 +121,20 @@ ROWS: dict[str, dict[str, Any]] = {
         "rule": "rule 1",
         "tries": 0,
         "switched_at": NOW,
+        "updated_at": NOW,
+    },
+    "backfill_cursor": {
+        "id": 1,
+        "purpose": "beat",
+        "account": "",
+        "resource": "recordings",
+        "site_url": "",
+        "since": NOW,
+        "until": NOW,
+        "reached": NOW,
+        "listed": 3,
+        "new": 1,
+        "begun_at": NOW,
         "updated_at": NOW,
     },
     "tick": {"name": "sweep", "at": NOW},

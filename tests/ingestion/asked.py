@@ -27,6 +27,7 @@ PARAMETERS: dict[str, set[str]] = {
     "GET /recordings/{recordingId}": {"hostEmail"},
     "GET /admin/recordings": {"meetingId", "siteUrl", "from", "to", "max"},
     "GET /meetingTranscripts": {"meetingId", "hostEmail", "siteUrl", "from", "to", "max"},
+    "GET /admin/meetingTranscripts": {"siteUrl", "from", "to", "max"},
     "GET /meetingTranscripts/{transcriptId}/download": {"meetingId", "format", "hostEmail"},
     "GET /meetingTranscripts/{transcriptId}/snippets": {"max"},
     "GET /meetingInvitees": {"meetingId", "hostEmail", "max"},

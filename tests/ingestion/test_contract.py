@@ -20,6 +20,7 @@ import requests
 
 from app import webex
 from app.ingestion.auto_record import judge_due, undo
+from app.ingestion.backfill import backfill_due
 from app.ingestion.commands import resolve_instances
 from app.ingestion.diagnosis import Place, examine, owner_of
 from app.ingestion.policy import forecast
@@ -97,6 +98,7 @@ def live_through_everything(stage: Stage) -> None:
     )
     stage.live(days=1, minutes=1)
     recheck_due(stage.bench)
+    backfill_due(stage.bench)
     resolve_instances(stage.bench, held["series_id"])
     follow_the_policy(stage)
     change_the_webhooks(stage, client, place)

@@ -1,7 +1,7 @@
 """The resources of a meeting are asked for in a way that Webex answers completely."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from urllib.parse import parse_qs
@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from app.errors import IdUnusable, NotFound, PartialList
-from app.models.webex import Webhook
-from app.webex import planned, resources, webhooks
+from app.models.webex import Recording, Webhook
+from app.webex import history, planned, resources, webhooks
 from app.webex.addresses import part
 from app.webex.client import WebexClient
 from simulator import Simulator
@@ -240,3 +240,24 @@ def _list(path: str, client: WebexClient, meeting_id: str, since: Any, now: Any)
     if path == "/recordings":
         return list(resources.recordings(client, meeting_id, since=since, now=now))
     return list(resources.transcripts(client, meeting_id, since=since, now=now))
+
+
+def test_a_list_that_is_as_long_as_a_list_can_be_is_read_in_halves() -> None:
+    since = datetime(2026, 3, 1, tzinfo=UTC)
+    spans: list[tuple[str, str]] = []
+
+    def find(span: dict[str, str]) -> list[history.Listed]:
+        spans.append((span["from"][8:], span["to"][8:]))
+        is_long = len(spans) in (1, 2)
+        return [Recording(id=f"r{len(spans)}")] * (history.MOST_LISTED if is_long else 1)
+
+    found = [each.id for some in history.listed_between(find, since, NOW) for each in some]
+
+    assert found == ["r3", "r4", "r5"]
+    assert spans == [
+        ("01T00:00:00Z", "02T09:00:00Z"),
+        ("01T00:00:00Z", "01T16:30:00Z"),
+        ("01T00:00:00Z", "01T08:15:00Z"),
+        ("01T08:15:00Z", "01T16:30:00Z"),
+        ("01T16:30:00Z", "02T09:00:00Z"),
+    ]

@@ -1,0 +1,294 @@
+"""Backfill: what Webex lists and nobody told us of comes in by the same door as events."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.db.cursors import Feed, begin_cursors, cursors_of, move_cursor
+from app.db.meetings import states_of
+from app.db.standing import holders_of
+from app.errors import PartialList, RateLimited, WebexError, WorkerStopping
+from app.ingestion.news import News, tell_meetings
+from app.ingestion.workbench import Workbench
+from app.models.cursors import BackfillCursor
+from app.models.webex import Event, EventData, MeetingDetails, Recording, is_instance
+from app.models.words import Priority, Resource, Role
+from app.webex.history import (
+    Listed,
+    ListSpan,
+    listed_between,
+    past_meetings,
+    past_recordings,
+    past_transcripts,
+)
+from app.webex.resources import readable_sites
+
+BEAT = "beat"
+"""The purpose for which beat reads, again and again."""
+
+_WINDOW = timedelta(days=7)
+_AT_ONCE = 100
+_SECONDS_A_RUN = 30
+
+Refused = Callable[[Feed, WebexError], object]
+Wait = Callable[[float], object]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What is to be read: a span of time, of everybody's meetings or of one host's."""
+
+    since: datetime
+    until: datetime
+    host_email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One window of one list that was read; ``new_bytes`` are those of the new recordings.
+
+    ``meeting_ids`` are those that something new belongs to.
+    """
+
+    feed: Feed
+    since: datetime
+    reached: datetime
+    listed: int
+    new: int
+    new_bytes: int
+    meeting_ids: frozenset[str]
+
+
+def backfill_due(bench: Workbench) -> None:
+    """What beat asks for: begin again when it is time to, and read on for some seconds."""
+    now, pace = bench.clock(), bench.pace
+    with bench.database.reading() as session:
+        cursors = cursors_of(session, BEAT)
+    begun_at = max((each.begun_at for each in cursors), default=None)
+    is_time = begun_at is None or now >= begun_at + timedelta(seconds=pace.backfill_seconds)
+    if is_time and all(each.is_finished for each in cursors):
+        begin(bench, BEAT, Span(now - timedelta(days=pace.backfill_days), now), _warn)
+    until = time.monotonic() + _SECONDS_A_RUN
+    for step in read_on(bench, BEAT, refused=_warn, is_over=lambda: time.monotonic() > until):
+        if step.new:
+            log.info("backfill.found", listed=step.listed, new=step.new, **_named(step.feed))
+
+
+def left_of(bench: Workbench, purpose: str) -> list[tuple[Feed, Span]]:
+    """The lists that are left to be read for a purpose, and what is left of each."""
+    with bench.database.reading() as session:
+        cursors = [each for each in cursors_of(session, purpose) if not each.is_finished]
+    return [(_feed_of(each), Span(each.reached, each.until)) for each in cursors]
+
+
+def _feed_of(cursor: BackfillCursor) -> Feed:
+    return cursor.account, cursor.resource, cursor.site_url
+
+
+def begin(bench: Workbench, purpose: str, span: Span, refused: Refused) -> None:
+    """Let every list of every account be read from the beginning, for a purpose."""
+    feeds = list(feeds_of(bench, span, refused))
+    with bench.database.transaction() as session:
+        begin_cursors(
+            session, purpose, feeds, since=span.since, until=span.until, now=bench.clock()
+        )
+
+
+def feeds_of(bench: Workbench, span: Span, refused: Refused) -> Iterator[Feed]:
+    """The lists that our accounts can read; accounts that cannot be asked are told."""
+    for name in bench.accounts.names():
+        try:
+            client = bench.accounts.client(name).accompanied_by(bench.patience())
+            sites = [site or "" for site in readable_sites(client)]
+        except WebexError as error:
+            refused((name, "", ""), error)
+            continue
+        yield name, Resource.MEETINGS, ""
+        # For a user Webex lists recordings of all sites together.
+        for site in [""] if bench.accounts.view(name).role == Role.USER else sites:
+            yield name, Resource.RECORDINGS, site
+        # Whose transcripts they are that list does not tell; their meetings stand in the first one.
+        for site in sites if span.host_email is None else ():
+            yield name, Resource.TRANSCRIPTS, site
+
+
+def read_on(
+    bench: Workbench,
+    purpose: str,
+    *,
+    refused: Refused,
+    host_email: str | None = None,
+    is_over: Callable[[], bool] = lambda: False,
+    wait: Wait | None = None,
+) -> Iterator[Step]:
+    """Read lists on from where they were left, and bring in what is new, window by window.
+
+    Whoever is stopped at any moment has one window to read again. A list that is refused holds up
+    no other and is as far as it was. ``wait`` waits until the budget of requests allows another;
+    without it a list stops there.
+    """
+    with bench.database.reading() as session:
+        cursors = [each for each in cursors_of(session, purpose) if not each.is_finished]
+    for cursor in cursors:
+        if is_over():
+            return
+        feed = _feed_of(cursor)
+        span = Span(cursor.reached, cursor.until, host_email)
+        try:
+            for step, news in _windows(bench, feed, span, refused, wait):
+                _bring(bench, feed, news)
+                with bench.database.transaction() as session:
+                    move_cursor(
+                        session,
+                        cursor,
+                        reached=step.reached,
+                        listed=step.listed,
+                        new=step.new,
+                        now=bench.clock(),
+                    )
+                yield step
+                if is_over():
+                    return
+        except WorkerStopping:
+            return
+        except WebexError as error:
+            refused(feed, error)
+
+
+def look_through(
+    bench: Workbench,
+    feeds: Sequence[Feed],
+    span: Span,
+    *,
+    refused: Refused,
+    wait: Wait | None = None,
+) -> Iterator[Step]:
+    """Read lists and change nothing: the steps that reading them on would be."""
+    for feed in feeds:
+        try:
+            for step, _ in _windows(bench, feed, span, refused, wait):
+                yield step
+        except WebexError as error:
+            refused(feed, error)
+
+
+def _windows(
+    bench: Workbench, feed: Feed, span: Span, refused: Refused, wait: Wait | None
+) -> Iterator[tuple[Step, list[News]]]:
+    """The windows of a list, the oldest first, each with what is new in it."""
+    find = _list_of(bench, feed, wait)
+    reached = span.since
+    while reached < span.until:
+        since, reached = reached, min(reached + _WINDOW, span.until)
+        found: list[Listed] = []
+        try:
+            for some in listed_between(find, since, reached):
+                found += [each for each in some if _is_of(each, span.host_email)]
+        except PartialList as error:
+            # What Webex could read is brought in; it is looked at again the next time.
+            refused(feed, error)
+        ids = _new_ids(bench, feed, found)
+        new = [each for each in found if each.id in ids]
+        sizes = [each.size_bytes or 0 for each in new if isinstance(each, Recording)]
+        news = [_news(feed, each) for each in new]
+        of = frozenset(each.meeting_id for each in news)
+        yield Step(feed, since, reached, len(found), len(new), sum(sizes), of), news
+
+
+def _list_of(bench: Workbench, feed: Feed, wait: Wait | None) -> ListSpan:
+    """How a list is asked for a span of time."""
+    account, resource, site = feed
+    client = bench.accounts.client(account).accompanied_by(lambda: _stop_if_asked(bench))
+    role = bench.accounts.view(account).role
+    if resource == Resource.MEETINGS:
+        find = past_meetings(client, site)
+    elif resource == Resource.RECORDINGS:
+        find = past_recordings(client, site, of_everybody=role != Role.USER)
+    else:
+        find = past_transcripts(client, site, of_everybody=role == Role.COMPLIANCE)
+
+    def patiently(span: dict[str, str]) -> list[Listed]:
+        while True:
+            try:
+                return find(span)
+            except RateLimited as error:
+                if wait is None:
+                    raise
+                wait(error.retry_after_seconds or 1)
+
+    return patiently
+
+
+def _stop_if_asked(bench: Workbench) -> None:
+    if bench.stopping():
+        raise WorkerStopping("the worker stops; the list is read on later")
+
+
+def _is_of(listed: Listed, host_email: str | None) -> bool:
+    if host_email is None:
+        return True
+    told = getattr(listed, "host_email", None)
+    return told is not None and told.casefold() == host_email.casefold()
+
+
+def _new_ids(bench: Workbench, feed: Feed, found: Sequence[Listed]) -> set[str]:
+    """The ids of what nobody has told us of: a deletion, or an absence that we know, is no news."""
+    resource, new = feed[1], set()
+    for begin_at in range(0, len(found), 500):
+        some = found[begin_at : begin_at + 500]
+        with bench.database.reading() as session:
+            if resource == Resource.MEETINGS:
+                states = states_of(session, [each.id for each in some])
+                # Of one that we believe to go on nobody told the end.
+                new |= {each.id for each in some if states.get(each.id, "") in ("", "inProgress")}
+                continue
+            holders = holders_of(session, [(resource, each.id) for each in some])
+        new |= {
+            each.id
+            for each in some
+            if (resource, each.id) not in holders and is_instance(_meeting_of(each) or "")
+        }
+    return new
+
+
+def _meeting_of(listed: Listed) -> str | None:
+    return listed.id if isinstance(listed, MeetingDetails) else listed.meeting_id
+
+
+def _news(feed: Feed, listed: Listed) -> News:
+    """What an event would have said."""
+    meeting_id = _meeting_of(listed) or ""
+    hints = {name: getattr(listed, name, None) for name in ("site_url", "host_email", "title")}
+    if isinstance(listed, MeetingDetails):
+        hints |= {"start": listed.start, "end": listed.end}
+    data = EventData(id=listed.id, meeting_id=meeting_id, **hints)
+    event = "ended" if isinstance(listed, MeetingDetails) else "created"
+    return News(Event(resource=feed[1], event=event, data=data), meeting_id)
+
+
+def _bring(bench: Workbench, feed: Feed, news: Sequence[News]) -> None:
+    for begin_at in range(0, len(news), _AT_ONCE):
+        with bench.database.transaction() as session:
+            tell_meetings(
+                session,
+                news[begin_at : begin_at + _AT_ONCE],
+                owner_of=lambda _event: feed[0],
+                pace=bench.pace,
+                now=bench.clock(),
+                source="backfill",
+                priority=Priority.BACKFILL,
+            )
+
+
+def _warn(feed: Feed, error: WebexError) -> None:
+    log.warning("backfill.refused", error=str(error), **_named(feed))
+
+
+def _named(feed: Feed) -> dict[str, str]:
+    account, resource, site = feed
+    return {"account": account, "resource": resource, "site": site}
