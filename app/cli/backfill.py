@@ -1,7 +1,6 @@
 """``backfill``: what Webex lists of some days and nobody told us of."""
 
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from app.cli.accounts import account_text
 from app.cli.days import DAY, check_span, end_of, start_of
 from app.cli.follow import follow
 from app.cli.output import json_option, print_json, print_table
-from app.cli.tools import command_runtime
+from app.cli.tools import command_runtime, wait_for_budget
 from app.cli.work import wait_option
 from app.db.cursors import Feed
 from app.errors import WebexError
@@ -22,8 +21,6 @@ from app.ingestion.backfill import Span, Step
 from app.ingestion.wording import size_text
 from app.ingestion.workbench import Workbench
 from app.models.times import format_time
-
-_LONGEST_SILENCE_SECONDS = 5
 
 
 @click.command()
@@ -95,7 +92,7 @@ def _steps(
     """The windows to be read, and how much time they are of all together."""
     if dry_run:
         feeds = list(use_case.feeds_of(bench, span, told.refuse))
-        steps = use_case.look_through(bench, feeds, span, refused=told.refuse, wait=_wait)
+        steps = use_case.look_through(bench, feeds, span, refused=told.refuse, wait=wait_for_budget)
         return steps, len(feeds) * (span.until - span.since)
     left = use_case.left_of(bench, purpose)
     if left:
@@ -104,15 +101,9 @@ def _steps(
         use_case.begin(bench, purpose, span, told.refuse)
         left = use_case.left_of(bench, purpose)
     steps = use_case.read_on(
-        bench, purpose, refused=told.refuse, host_email=span.host_email, wait=_wait
+        bench, purpose, refused=told.refuse, host_email=span.host_email, wait=wait_for_budget
     )
     return steps, sum((each.until - each.since for _, each in left), timedelta())
-
-
-def _wait(seconds: float) -> None:
-    if seconds > _LONGEST_SILENCE_SECONDS:
-        click.echo(f"The budget of requests is spent: on in {seconds:.0f} seconds.", err=True)
-    time.sleep(seconds)
 
 
 def _shown(steps: Iterable[Step], whole: timedelta, *, quiet: bool) -> Iterator[Step]:

@@ -21,6 +21,7 @@ _MODULES = {
     "accounts": "app.cli.accounts",
     "policy": "app.cli.policy",
     "backfill": "app.cli.backfill",
+    "report": "app.cli.report",
     "doctor": "app.cli.doctor",
 }
 

@@ -1,5 +1,9 @@
 """What commands work with: the settings of this folder, and tools made from them."""
 
+import time
+
+import click
+
 from app.config import Settings, load_settings
 from app.db.schema import check_schema
 from app.logs import configure_logs
@@ -7,6 +11,16 @@ from app.runtime import Runtime, build_runtime
 
 NO_BROKER = "memory://localhost"
 """Without a broker a command only writes rows; the sweep of a running `serve` finds them."""
+
+
+_LONGEST_SILENCE_SECONDS = 5
+
+
+def wait_for_budget(seconds: float) -> None:
+    """Wait, as only a command may, until the budget of requests allows another one."""
+    if seconds > _LONGEST_SILENCE_SECONDS:
+        click.echo(f"The budget of requests is spent: on in {seconds:.0f} seconds.", err=True)
+    time.sleep(seconds)
 
 
 def command_runtime(settings: Settings | None = None) -> Runtime:

@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from app.models.status import seconds_left
 from app.models.tables import File, Ingest, Meeting, Snippet, WebhookEvent
-from app.models.words import Queue, State
+from app.models.words import CORE_RESOURCES, Queue, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +199,31 @@ def meetings_before(session: Session, before: str | None, *, limit: int) -> list
         return []
     older = tuple_(start_at, col(Meeting.id)) < tuple(place)
     return list(session.scalars(page.where(older)))
+
+
+def count_gaps(session: Session, *, since: datetime, now: datetime) -> int:
+    """The meetings that began since then and have failed, or wait for longer than they should."""
+    state = col(Ingest.state)
+    is_open = state.in_((State.WAITING, State.RUNNING))
+    is_gap = (state == State.FAILED) | (is_open & (col(Ingest.patience_until) < now))
+    question = (
+        select(func.count(col(Meeting.id).distinct()))
+        .join(Ingest, col(Ingest.meeting_row_id) == col(Meeting.id))
+        .where(col(Meeting.start_at) >= since, col(Ingest.resource).in_(CORE_RESOURCES), is_gap)
+    )
+    return session.scalar(question) or 0
+
+
+def meetings_between(session: Session, since: datetime, until: datetime) -> list[Meeting]:
+    """The meetings that began in a span of time."""
+    start_at = col(Meeting.start_at)
+    return list(session.scalars(select(Meeting).where(start_at >= since, start_at < until)))
+
+
+def meetings_named(session: Session, meeting_ids: Sequence[str]) -> list[Meeting]:
+    """Those of these meetings that are known."""
+    named = col(Meeting.meeting_id).in_(meeting_ids)
+    return list(session.scalars(select(Meeting).where(named)))
 
 
 def ingests_of_meetings(session: Session, meeting_row_ids: Sequence[int]) -> list[Ingest]:

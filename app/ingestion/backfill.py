@@ -23,13 +23,13 @@ from app.webex.history import (
     past_meetings,
     past_recordings,
     past_transcripts,
+    weeks,
 )
 from app.webex.resources import readable_sites
 
 BEAT = "beat"
 """The purpose for which beat reads, again and again."""
 
-_WINDOW = timedelta(days=7)
 _AT_ONCE = 100
 _SECONDS_A_RUN = 30
 
@@ -181,10 +181,8 @@ def _windows(
     bench: Workbench, feed: Feed, span: Span, refused: Refused, wait: Wait | None
 ) -> Iterator[tuple[Step, list[News]]]:
     """The windows of a list, the oldest first, each with what is new in it."""
-    find = _list_of(bench, feed, wait)
-    reached = span.since
-    while reached < span.until:
-        since, reached = reached, min(reached + _WINDOW, span.until)
+    find = list_of(bench, feed, wait)
+    for since, reached in weeks(span.since, span.until):
         found: list[Listed] = []
         try:
             for some in listed_between(find, since, reached):
@@ -200,7 +198,7 @@ def _windows(
         yield Step(feed, since, reached, len(found), len(new), sum(sizes), of), news
 
 
-def _list_of(bench: Workbench, feed: Feed, wait: Wait | None) -> ListSpan:
+def list_of(bench: Workbench, feed: Feed, wait: Wait | None) -> ListSpan:
     """How a list is asked for a span of time."""
     account, resource, site = feed
     client = bench.accounts.client(account).accompanied_by(lambda: _stop_if_asked(bench))

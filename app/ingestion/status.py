@@ -116,7 +116,7 @@ def list_meetings(
         stock = figures.stock_of_meetings(session, row_ids)
         ingests: defaultdict[int, list[IngestStatus]] = defaultdict(list)
         for ingest in figures.ingests_of_meetings(session, row_ids):
-            status = _ingest_status(ingest, now=now, lease_seconds=lease_seconds)
+            status = ingest_status(ingest, now=now, lease_seconds=lease_seconds)
             ingests[ingest.meeting_row_id].append(status)
     nothing = figures.Stock(0, 0)
     return [
@@ -138,7 +138,7 @@ def meeting_status(
         return _meeting_status(
             meeting,
             [
-                _ingest_status(each, now=now, lease_seconds=lease_seconds)
+                ingest_status(each, now=now, lease_seconds=lease_seconds)
                 for each in ingests_of(session, meeting.id)
             ],
             files_of(session, meeting.id),
@@ -169,7 +169,7 @@ def _transfers(progress: figures.Progress) -> Transfers:
     )
 
 
-def _ingest_status(ingest: Ingest, *, now: datetime, lease_seconds: float) -> IngestStatus:
+def ingest_status(ingest: Ingest, *, now: datetime, lease_seconds: float) -> IngestStatus:
     running, beat = ingest.state == State.RUNNING, ingest.heartbeat_at
     age = seconds_since(beat, now) if running and beat else 0.0
     silent = age if age > lease_seconds else None

@@ -1,6 +1,7 @@
 """Figures for Prometheus, read from the database at each scrape: right for many processes."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -48,6 +49,7 @@ class DatabaseCollector(Collector):
         """All figures, from one view of the database; raises DatabaseUnavailable."""
         with self._bench.database.reading() as session:
             yield from _of_ingests(session)
+            yield self._of_gaps(session)
             yield from self._of_transfers(session)
             yield from _of_events(session)
             yield from _of_files(session)
@@ -93,6 +95,12 @@ class DatabaseCollector(Collector):
                     left.add_metric([account.name, token], (until - now).total_seconds())
         yield left
         yield renewed
+
+    def _of_gaps(self, session: Session) -> Metric:
+        now = self._bench.clock()
+        since = now - timedelta(days=self._bench.pace.backfill_days)
+        words = "Meetings of the last BACKFILL_DAYS that failed or wait longer than they should."
+        return _gauge("gap_meetings", words, figures.count_gaps(session, since=since, now=now))
 
     def _of_time(self, session: Session) -> Iterator[Metric]:
         now = self._bench.clock()

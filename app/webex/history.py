@@ -16,6 +16,7 @@ ListSpan = Callable[[dict[str, str]], list[Listed]]
 MOST_LISTED = 10_000
 """Webex lists no more meetings than these, even over several pages (description of the API)."""
 
+_WEEK = timedelta(days=7)
 _SHORTEST = timedelta(minutes=15)
 
 
@@ -46,6 +47,14 @@ def past_transcripts(client: WebexClient, site_url: str, *, of_everybody: bool) 
     """The transcripts of the account at a site, or of everybody there for officers."""
     path = "/admin/meetingTranscripts" if of_everybody else "/meetingTranscripts"
     return lambda span: [*gather(Transcript, [client.pages(path, {**_at(site_url), **span})])]
+
+
+def weeks(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """A span of time in pieces of a week, which are few requests and not much to ask again."""
+    while since < until:
+        end = min(since + _WEEK, until)
+        yield since, end
+        since = end
 
 
 def listed_between(find: ListSpan, since: datetime, until: datetime) -> Iterator[list[Listed]]:

@@ -1,0 +1,169 @@
+"""``report``: every meeting that Webex lists of some days, against what is here."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import click
+
+from app.cli.days import DAY, check_span, end_of, start_of
+from app.cli.output import print_json, print_table
+from app.cli.tools import command_runtime, wait_for_budget
+from app.ingestion.report import make_report
+from app.ingestion.wording import age_text, size_text
+from app.models.report import Report, ReportLine, Standing, Totals, lag_of, totals_by
+from app.models.times import format_time
+
+_MOST_GAPS = 50
+
+_COUNTED = {
+    Standing.HERE: "HERE",
+    Standing.WAITING: "WAITING",
+    Standing.OVERDUE: "OVERDUE",
+    Standing.FAILED: "FAILED",
+    Standing.UNKNOWN: "UNKNOWN",
+    Standing.LEFT_OUT: "LEFT OUT",
+}
+
+
+@click.command()
+@click.option("--from", "since", type=DAY, help="From this UTC day on; default: a week ago.")
+@click.option("--to", "until", type=DAY, help="... to this one, included; default: today.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+    metavar="FORMAT",
+    help="table, json, or csv, in which a line is a meeting.",
+)
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
+def report(since: datetime | None, until: datetime | None, form: str) -> None:
+    """Compare every meeting that Webex lists of some days with what is here.
+
+    Exits with 1 when there is a gap: a meeting that Webex lists and nobody knows here, that has
+    failed, or that waits for longer than it should have to. What is absent for a reason is none.
+    """
+    check_span(since, until)
+    bench = command_runtime().bench
+    now = bench.clock()
+    end = min(end_of(until) or now, now)
+    week_ago = (now - timedelta(days=7)).replace(hour=0, minute=0, second=0, microsecond=0)
+    begin = start_of(since) or min(week_ago, end - timedelta(days=7))
+    if begin >= end:
+        raise click.UsageError("--from lies ahead: Webex lists what has ended")
+    made = make_report(bench, begin, end, wait=wait_for_budget)
+    _PRINT[form](made)
+    for sentence in made.unread:
+        click.echo(f"webex-ingest: Webex's list could not be read to its end: {sentence}", err=True)
+    if not made.is_proof:
+        raise SystemExit(1)
+
+
+def _print_tables(made: Report) -> None:
+    if made.lines:
+        _print_totals("DAY", totals_by(made.lines, lambda each: each.day))
+        click.echo()
+        _print_totals("HOST", totals_by(made.lines, lambda each: each.host_email or "?"))
+        click.echo()
+    for each in made.gaps[:_MOST_GAPS]:
+        click.echo(_gap(each))
+    if len(made.gaps) > _MOST_GAPS:
+        click.echo(f"and {len(made.gaps) - _MOST_GAPS} more: see `--format csv`")
+    unlisted = [each for each in made.lines if each.is_listed is False]
+    if unlisted:
+        click.echo(f"{len(unlisted)} meeting(s) are here that Webex does not list any more.")
+    click.echo(_lag(made))
+    click.echo(_verdict(made))
+
+
+def _print_totals(head: str, totals: Sequence[Totals]) -> None:
+    shown = [each for each in _COUNTED if any(line.standings[each] for line in totals)]
+    rows = [
+        (
+            each.name,
+            each.meetings,
+            *(each.standings[standing] for standing in shown),
+            size_text(each.bytes),
+        )
+        for each in totals
+    ]
+    print_table((head, "MEETINGS", *(_COUNTED[each] for each in shown), "SIZE"), rows)
+
+
+def _gap(line: ReportLine) -> str:
+    whose = f"{line.host_email or '?'}, {line.title or 'untitled'}"
+    return f"{line.day}  {line.meeting_id}  ({whose}): {line.standing}: {'; '.join(line.missing)}"
+
+
+def _lag(made: Report) -> str:
+    lag = lag_of(made.lines)
+    if lag.p50 is None or lag.p95 is None or lag.p99 is None:
+        return "No meeting of these days is complete here yet."
+    return (
+        f"From its end to being complete here: {age_text(lag.p50)} for half of the meetings, "
+        f"{age_text(lag.p95)} for 95%, {age_text(lag.p99)} for 99%."
+    )
+
+
+def _verdict(made: Report) -> str:
+    last = made.until - timedelta(microseconds=1)
+    days = f"{made.since:%Y-%m-%d} to {last:%Y-%m-%d}"
+    if made.gaps:
+        return f"{len(made.gaps)} gap(s) from {days}."
+    if made.unread:
+        return f"No gap is known from {days}, but not all of Webex's lists could be read."
+    return f"No gap from {days}: all that Webex lists is here, on its way, or absent for a reason."
+
+
+def _print_json(made: Report) -> None:
+    lines = [_json(each) for each in made.lines]
+    print_json(
+        {
+            "since": format_time(made.since),
+            "until": format_time(made.until),
+            "ok": made.is_proof,
+            "gaps": len(made.gaps),
+            "lag": lag_of(made.lines).model_dump(mode="json"),
+            "days": _totals_json(made, lambda each: each.day),
+            "hosts": _totals_json(made, lambda each: each.host_email or ""),
+            "meetings": lines,
+            "unread": made.unread,
+        }
+    )
+
+
+def _totals_json(made: Report, name_of: Callable[[ReportLine], str]) -> list[dict[str, object]]:
+    return [each.model_dump(mode="json") for each in totals_by(made.lines, name_of)]
+
+
+def _json(line: ReportLine) -> dict[str, object]:
+    return {**line.model_dump(mode="json"), "day": line.day, "gap": line.is_gap}
+
+
+def _print_csv(made: Report) -> None:
+    out = io.StringIO()
+    names = [
+        *("day", "meeting_id", "host_email", "title", "standing", "gap", "is_listed"),
+        *("missing", "absent", "bytes", "end", "archived", "lag_seconds"),
+    ]
+    table = csv.writer(out)
+    table.writerow(names)
+    for each in made.lines:
+        told = _json(each) | {"lag_seconds": each.lag_seconds}
+        table.writerow([_cell(told[name]) for name in names])
+    click.echo(out.getvalue(), nl=False)
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, list):
+        value = "; ".join(value)
+    # A spreadsheet would take it for a formula, and titles are anybody's.
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return value
+
+
+_PRINT = {"table": _print_tables, "json": _print_json, "csv": _print_csv}

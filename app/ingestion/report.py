@@ -1,0 +1,166 @@
+"""The report: what Webex lists against what is here, in both directions."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from app.db import figures
+from app.errors import PartialList, WebexError
+from app.ingestion.backfill import Refused, Wait, list_of
+from app.ingestion.status import ingest_status
+from app.ingestion.wording import missing_sentences, reason_sentence, resource_name
+from app.ingestion.workbench import Workbench
+from app.models.report import Report, ReportLine, Standing
+from app.models.tables import Ingest, Meeting
+from app.models.webex import MeetingDetails
+from app.models.words import CORE_RESOURCES, Reason, Resource, State
+from app.webex.history import listed_between, weeks
+
+_AROUND = timedelta(days=1)
+"""Webex's list is read so much further: what began in the span it may list by another time."""
+
+_AT_ONCE = 500
+
+T = TypeVar("T")
+
+
+def make_report(
+    bench: Workbench, since: datetime, until: datetime, *, wait: Wait | None = None
+) -> Report:
+    """Compare all meetings that began in a span of time, as Webex lists them, with what is here.
+
+    Accounts that could not be asked for all are named in ``unread``. ``wait`` waits until the
+    budget of requests allows another one.
+    """
+    unread: dict[str, str] = {}
+
+    def refused(feed: tuple[str, str, str], error: WebexError) -> None:
+        unread[feed[0]] = str(error)
+
+    listed: dict[str, MeetingDetails] = {}
+    for name in bench.accounts.names():
+        listed |= _listed(bench, name, since - _AROUND, until + _AROUND, refused, wait)
+    theirs = [each for each in listed.values() if each.start and since <= each.start < until]
+    ours = _known(bench, since, until, [each.id for each in theirs])
+    lines = [
+        *(_unknown(each) for each in theirs if each.id not in ours),
+        *_lines(bench, list(ours.values()), set(listed), set(unread)),
+    ]
+    lines.sort(key=lambda each: (each.day, each.start or since, each.meeting_id))
+    said = [f"account {name or '(settings)'}: {error}" for name, error in unread.items()]
+    return Report(since=since, until=until, lines=lines, unread=said)
+
+
+def _listed(
+    bench: Workbench,
+    account: str,
+    since: datetime,
+    until: datetime,
+    refused: Refused,
+    wait: Wait | None,
+) -> dict[str, MeetingDetails]:
+    feed = (account, Resource.MEETINGS, "")
+    found: dict[str, MeetingDetails] = {}
+    try:
+        find = list_of(bench, feed, wait)
+        for begin, end in weeks(since, min(until, bench.clock())):
+            try:
+                for some in listed_between(find, begin, end):
+                    found |= {each.id: each for each in some if isinstance(each, MeetingDetails)}
+            except PartialList as error:
+                refused(feed, error)
+    except WebexError as error:
+        refused(feed, error)
+    return found
+
+
+def _known(
+    bench: Workbench, since: datetime, until: datetime, listed: Sequence[str]
+) -> dict[str, Meeting]:
+    """The meetings here that began in the span or are listed, but those that still go on."""
+    with bench.database.reading() as session:
+        found = figures.meetings_between(session, since, until)
+    for some in _parts(listed):
+        with bench.database.reading() as session:
+            found += figures.meetings_named(session, some)
+    return {each.meeting_id: each for each in found if each.webex_state != "inProgress"}
+
+
+def _unknown(details: MeetingDetails) -> ReportLine:
+    return ReportLine(
+        meeting_id=details.id,
+        title=details.title,
+        host_email=details.host_email,
+        start=details.start,
+        end=details.end,
+        standing=Standing.UNKNOWN,
+        is_listed=True,
+        missing=["everything: nobody told of it, `webex-ingest backfill` fetches it"],
+        absent=[],
+        bytes=0,
+        archived=None,
+    )
+
+
+def _lines(
+    bench: Workbench, meetings: Sequence[Meeting], listed: set[str], unread: set[str]
+) -> Iterator[ReportLine]:
+    for some in _parts(meetings):
+        row_ids = [each.id for each in some if each.id is not None]
+        with bench.database.reading() as session:
+            stock = figures.stock_of_meetings(session, row_ids)
+            ingests: defaultdict[int, list[Ingest]] = defaultdict(list)
+            for each in figures.ingests_of_meetings(session, row_ids):
+                ingests[each.meeting_row_id].append(each)
+        for row_id, meeting in zip(row_ids, some, strict=True):
+            size = stock[row_id].bytes if row_id in stock else 0
+            is_listed = True if meeting.meeting_id in listed else None if unread else False
+            yield _line(bench, meeting, ingests[row_id], size, is_listed)
+
+
+def _line(
+    bench: Workbench,
+    meeting: Meeting,
+    ingests: Sequence[Ingest],
+    size: int,
+    is_listed: bool | None,
+) -> ReportLine:
+    now = bench.clock()
+    core = [each for each in ingests if each.resource in CORE_RESOURCES]
+    told = [ingest_status(each, now=now, lease_seconds=bench.pace.lease_seconds) for each in core]
+    absent = [each for each in core if each.state == State.ABSENT and each.reason]
+    names = (
+        f"{resource_name(each.resource, each.resource_id)}: {reason_sentence(each.reason or '')}"
+        for each in absent
+    )
+    return ReportLine(
+        meeting_id=meeting.meeting_id,
+        title=meeting.title,
+        host_email=meeting.host_email,
+        start=meeting.start_at,
+        end=meeting.end_at,
+        standing=_standing(meeting, core, now),
+        is_listed=is_listed,
+        missing=missing_sentences(told, now),
+        absent=list(dict.fromkeys(names)),
+        bytes=size,
+        archived=meeting.completed_at,
+    )
+
+
+def _standing(meeting: Meeting, core: Sequence[Ingest], now: datetime) -> Standing:
+    if any(each.state == State.FAILED for each in core):
+        return Standing.FAILED
+    open_ones = [each for each in core if each.state in (State.WAITING, State.RUNNING)]
+    if any(each.patience_until < now for each in open_ones):
+        return Standing.OVERDUE
+    if open_ones or meeting.completed_at is None:
+        return Standing.WAITING
+    lists = [each for each in core if not each.resource_id]
+    is_left_out = all(each.reason == Reason.EXCLUDED_BY_POLICY for each in lists)
+    return Standing.LEFT_OUT if is_left_out else Standing.HERE
+
+
+def _parts(items: Sequence[T]) -> Iterable[Sequence[T]]:
+    return (items[at : at + _AT_ONCE] for at in range(0, len(items), _AT_ONCE))
