@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -14,6 +15,7 @@ from app.errors import PartialList, RateLimited, WebexError, WorkerStopping
 from app.ingestion.news import News, tell_meetings
 from app.ingestion.workbench import Workbench
 from app.models.cursors import BackfillCursor
+from app.models.times import format_time
 from app.models.webex import Event, EventData, MeetingDetails, Recording, is_instance
 from app.models.words import Priority, Resource, Role
 from app.webex.history import (
@@ -230,8 +232,7 @@ def _stop_if_asked(bench: Workbench) -> None:
 def _is_of(listed: Listed, host_email: str | None) -> bool:
     if host_email is None:
         return True
-    told = getattr(listed, "host_email", None)
-    return told is not None and told.casefold() == host_email.casefold()
+    return (listed.host_email or "").casefold() == host_email.casefold()
 
 
 def _new_ids(bench: Workbench, feed: Feed, found: Sequence[Listed]) -> set[str]:
@@ -261,10 +262,12 @@ def _meeting_of(listed: Listed) -> str | None:
 def _news(feed: Feed, listed: Listed) -> News:
     """What an event would have said."""
     meeting_id = _meeting_of(listed) or ""
-    hints = {name: getattr(listed, name, None) for name in ("site_url", "host_email", "title")}
+    hints: dict[str, Any] = {"siteUrl": listed.site_url, "hostEmail": listed.host_email}
     if isinstance(listed, MeetingDetails):
-        hints |= {"start": listed.start, "end": listed.end}
-    data = EventData(id=listed.id, meeting_id=meeting_id, **hints)
+        times = {"start": listed.start, "end": listed.end}
+        hints |= {name: format_time(each) for name, each in times.items() if each}
+        hints["title"] = listed.title
+    data = EventData.read({"id": listed.id, "meetingId": meeting_id, **hints})
     event = "ended" if isinstance(listed, MeetingDetails) else "created"
     return News(Event(resource=feed[1], event=event, data=data), meeting_id)
 

@@ -1,7 +1,7 @@
 """The report: what Webex lists against what is here, in both directions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -45,7 +45,7 @@ def make_report(
     ours = _known(bench, since, until, [each.id for each in theirs])
     lines = [
         *(_unknown(each) for each in theirs if each.id not in ours),
-        *_lines(bench, list(ours.values()), set(listed), set(unread)),
+        *_lines(bench, list(ours.values()), listed, is_whole=not unread),
     ]
     lines.sort(key=lambda each: (each.day, each.start or since, each.meeting_id))
     said = [f"account {name or '(settings)'}: {error}" for name, error in unread.items()]
@@ -104,7 +104,11 @@ def _unknown(details: MeetingDetails) -> ReportLine:
 
 
 def _lines(
-    bench: Workbench, meetings: Sequence[Meeting], listed: set[str], unread: set[str]
+    bench: Workbench,
+    meetings: Sequence[Meeting],
+    listed: Mapping[str, MeetingDetails],
+    *,
+    is_whole: bool,
 ) -> Iterator[ReportLine]:
     for some in _parts(meetings):
         row_ids = [each.id for each in some if each.id is not None]
@@ -115,17 +119,18 @@ def _lines(
                 ingests[each.meeting_row_id].append(each)
         for row_id, meeting in zip(row_ids, some, strict=True):
             size = stock[row_id].bytes if row_id in stock else 0
-            is_listed = True if meeting.meeting_id in listed else None if unread else False
-            yield _line(bench, meeting, ingests[row_id], size, is_listed)
+            line = _line(bench, meeting, ingests[row_id], size)
+            details = listed.get(meeting.meeting_id)
+            if details is not None:
+                # Whose details have not come yet is known by Webex's list at least.
+                told = {"start": line.start or details.start, "end": line.end or details.end}
+                line = line.model_copy(update={**told, "is_listed": True})
+            elif is_whole:
+                line = line.model_copy(update={"is_listed": False})
+            yield line
 
 
-def _line(
-    bench: Workbench,
-    meeting: Meeting,
-    ingests: Sequence[Ingest],
-    size: int,
-    is_listed: bool | None,
-) -> ReportLine:
+def _line(bench: Workbench, meeting: Meeting, ingests: Sequence[Ingest], size: int) -> ReportLine:
     now = bench.clock()
     core = [each for each in ingests if each.resource in CORE_RESOURCES]
     told = [ingest_status(each, now=now, lease_seconds=bench.pace.lease_seconds) for each in core]
@@ -141,7 +146,7 @@ def _line(
         start=meeting.start_at,
         end=meeting.end_at,
         standing=_standing(meeting, core, now),
-        is_listed=is_listed,
+        is_listed=None,
         missing=missing_sentences(told, now),
         absent=list(dict.fromkeys(names)),
         bytes=size,

@@ -199,6 +199,8 @@ class Transcript(WebexModel):
     id: Id
     meeting_id: MeetingId = None
     start_time: Time = None
+    site_url: Text = None
+    host_email: Text = None
     status: Text = None
 
 

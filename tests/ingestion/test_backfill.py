@@ -71,7 +71,13 @@ def test_meetings_of_which_no_webhook_came_are_brought_whole(stage: Stage) -> No
 
     assert found(steps) == {"meetings": (3, 3), "recordings": (6, 6), "meetingTranscripts": (3, 3)}
     for meeting_id in meetings:
-        assert stage.meeting(meeting_id).source == "backfill"
+        known = stage.meeting(meeting_id)
+        assert (known.source, known.title, known.host_email) == (
+            "backfill",
+            "Weekly sync",
+            "host@example.com",
+        )
+        assert None not in (known.start_at, known.end_at, known.site_url)
         stage.live_until_complete(meeting_id)
         assert differences(stage, meeting_id) == []
 
