@@ -22,6 +22,7 @@ _MODULES = {
     "policy": "app.cli.policy",
     "backfill": "app.cli.backfill",
     "report": "app.cli.report",
+    "verify": "app.cli.verify",
     "doctor": "app.cli.doctor",
 }
 

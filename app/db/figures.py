@@ -201,6 +201,16 @@ def meetings_before(session: Session, before: str | None, *, limit: int) -> list
     return list(session.scalars(page.where(older)))
 
 
+def count_stored(session: Session, meeting_ids: Sequence[str]) -> Stock:
+    """The stored files of these meetings, or of all."""
+    question = select(func.count(), func.coalesce(func.sum(col(File.bytes)), 0)).select_from(File)
+    if meeting_ids:
+        question = question.join(Meeting, col(Meeting.id) == col(File.meeting_row_id))
+        question = question.where(col(Meeting.meeting_id).in_(meeting_ids))
+    files, size = session.execute(question).one()
+    return Stock(files, int(size))
+
+
 def count_gaps(session: Session, *, since: datetime, now: datetime) -> int:
     """The meetings that began since then and have failed, or wait for longer than they should."""
     state = col(Ingest.state)

@@ -19,6 +19,11 @@ def files_of(session: Session, meeting_row_id: int) -> list[File]:
     )
 
 
+def forget_file(session: Session, file: File) -> None:
+    """Delete the row of a file that is not there any more as it was stored."""
+    session.execute(delete(File).where(col(File.id) == file.id, col(File.sha256) == file.sha256))
+
+
 def latest_file(
     session: Session, meeting_row_id: int, resource: str, resource_id: str, kind: str
 ) -> File | None:

@@ -147,6 +147,19 @@ def reopen(
     return int(result.rowcount)  # type: ignore[attr-defined]
 
 
+def forget_stored(session: Session, meeting_row_id: int, resource: str, resource_id: str) -> None:
+    """Note that not all of an item is stored any more."""
+    session.execute(
+        update(Ingest)
+        .where(
+            col(Ingest.meeting_row_id) == meeting_row_id,
+            col(Ingest.resource) == resource,
+            col(Ingest.resource_id) == resource_id,
+        )
+        .values(stored_at=None)
+    )
+
+
 def note_at_source(session: Session, *which: Any, deleted: bool, now: datetime) -> int:
     """Note beside items that Webex has deleted them, or has them again; how many changed.
 

@@ -1,0 +1,88 @@
+"""``verify``: the archive against the database, and what is damaged fetched again."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import click
+
+from app.archive.inspection import Damage
+from app.cli.output import json_option, print_json, print_table
+from app.cli.tools import command_runtime
+from app.db.figures import count_stored
+from app.errors import NotFound
+from app.ingestion import verify as use_case
+from app.ingestion.verify import Finding, Verdict
+from app.ingestion.wording import size_text
+from app.ingestion.workbench import Workbench
+
+_WHAT_TO_DO = {
+    Damage.MISSING: "it is an earlier version, or Webex has it no more: bring it from a backup",
+    Damage.CHANGED: "it is an earlier version, or Webex has it no more: bring it from a backup",
+    Damage.UNREADABLE: "let the user of webex-ingest read it",
+    Damage.EXTRA: "nobody has stored it: move it elsewhere",
+    Damage.PART: "what is left of a download: delete it",
+}
+
+
+@click.command()
+@click.argument("meeting_ids", metavar="[MEETING_ID...]", nargs=-1)
+@click.option("--deep", is_flag=True, help="Read every byte and compare the checksums.")
+@json_option
+def verify(meeting_ids: tuple[str, ...], deep: bool, as_json: bool) -> None:
+    """Look whether the archive is as it was stored: of these meetings, or of all.
+
+    What is missing or changed is fetched again from Webex; a changed file is set aside beside it.
+    Exits with 1 when anything was found.
+    """
+    bench = command_runtime().bench
+    verdicts = _verdicts(bench, meeting_ids, deep=deep, quiet=as_json)
+    unseen = sorted({*meeting_ids} - {each.meeting_id for each in verdicts})
+    if unseen:
+        raise NotFound(f"nothing is stored of {', '.join(unseen)}: `webex-ingest status` tells why")
+    findings = [each for verdict in verdicts for each in verdict.findings]
+    if as_json:
+        print_json(
+            {
+                "meetings": len(verdicts),
+                "files": sum(each.files for each in verdicts),
+                "bytes": sum(each.bytes for each in verdicts),
+                "deep": deep,
+                "findings": [asdict(each) for each in findings],
+            }
+        )
+    else:
+        _print(verdicts, findings, deep=deep)
+    if findings:
+        raise SystemExit(1)
+
+
+def _verdicts(
+    bench: Workbench, meeting_ids: Sequence[str], *, deep: bool, quiet: bool
+) -> list[Verdict]:
+    with bench.database.reading() as session:
+        stock = count_stored(session, meeting_ids)
+    length = stock.bytes if deep else stock.files
+    hidden = quiet or not sys.stdout.isatty()
+    with click.progressbar(length=max(1, length), label="Verifying", hidden=hidden) as bar:
+        found = []
+        for each in use_case.verify(bench, meeting_ids, deep=deep, told=bar.update):
+            if not deep:
+                bar.update(each.files)
+            found.append(each)
+    return found
+
+
+def _print(verdicts: Sequence[Verdict], findings: Sequence[Finding], *, deep: bool) -> None:
+    if findings:
+        rows = [(each.meeting_id, each.path, each.damage, _what_comes(each)) for each in findings]
+        print_table(("MEETING", "FILE", "FOUND", "WHAT COMES OF IT"), rows)
+    files = sum(each.files for each in verdicts)
+    size = size_text(sum(each.bytes for each in verdicts))
+    how = "every byte read" if deep else "by name and size; --deep reads every byte"
+    count = f"{len(findings)} finding(s)" if findings else "nothing is wrong"
+    click.echo(f"{files} file(s) of {len(verdicts)} meeting(s), {size}, {how}: {count}.")
+
+
+def _what_comes(finding: Finding) -> str:
+    return "fetched again" if finding.is_fetched_again else _WHAT_TO_DO[finding.damage]

@@ -1,0 +1,70 @@
+"""``verify`` as people and programs read it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.db.engine import Database
+from app.models.times import utc_now
+from tests.e2e.house import House, house, prepare_database
+from tests.web.rows import Rows
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[House]:
+    """An installation with a database and nothing in it."""
+    prepare_database(tmp_path)
+    with house(tmp_path) as home:
+        yield home
+
+
+@pytest.fixture
+def folder(home: House) -> Path:
+    """The folder of a meeting whose details and video are stored, as far as their sizes go."""
+    database = Database(f"sqlite:///{home.folder / 'var' / 'webex-ingest.db'}")
+    Rows(database, utc_now()).complete_meeting("m_I_1", start=utc_now())
+    database.dispose()
+    folder = home.archive / "example.com" / "m_I_1"
+    (folder / "recordings").mkdir(parents=True)
+    (folder / "meeting.json").write_bytes(bytes(2048))
+    (folder / "recordings" / "a1b2c3d4e5f6.mp4").write_bytes(bytes(4_982_263))
+    (folder / "manifest.json").write_text("{}")
+    return folder
+
+
+def test_nothing_stored_is_nothing_wrong(home: House) -> None:
+    assert home.command("verify") == (
+        "0 file(s) of 0 meeting(s), 0 bytes, by name and size; --deep reads every byte: "
+        "nothing is wrong.\n"
+    )
+    assert "nothing is stored of x_I_1" in home.command("verify", "x_I_1", code=1)
+
+
+@pytest.mark.usefixtures("folder")
+def test_sizes_are_looked_at_and_with_deep_every_byte(home: House) -> None:
+    assert "2 file(s) of 1 meeting(s), 4.8 MiB" in home.command("verify", "m_I_1")
+
+    said = home.command("verify", "--deep", "--json", code=1)
+
+    # What is wrong stands in the log as well.
+    told, _ = json.JSONDecoder().raw_decode(said, said.index("{\n"))
+    assert (told["meetings"], told["files"], told["deep"]) == (1, 2, True)
+    assert {(each["path"], each["damage"]) for each in told["findings"]} == {
+        ("meeting.json", "changed"),
+        ("recordings/a1b2c3d4e5f6.mp4", "changed"),
+    }
+
+
+def test_what_comes_of_each_finding_is_told(home: House, folder: Path) -> None:
+    (folder / "meeting.json").unlink()
+    (folder / "notes.txt").write_text("mine")
+
+    said = home.command("verify", code=1)
+
+    lines = {each.split()[1]: each for each in said.splitlines() if each.startswith("m_I_1")}
+    assert lines["meeting.json"].endswith("missing  fetched again")
+    assert lines["notes.txt"].endswith("extra    nobody has stored it: move it elsewhere")
+    assert "2 file(s) of 1 meeting(s)" in said
+    assert "2 finding(s)." in said
