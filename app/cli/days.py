@@ -8,10 +8,12 @@ DAY = click.DateTime(["%Y-%m-%d"])
 """The type of an option that is a UTC day."""
 
 
-def check_span(since: datetime | None, until: datetime | None) -> None:
-    """Raise a usage error where a span of days ends before it begins."""
+def check_span(
+    since: datetime | None, until: datetime | None, *, names: tuple[str, str] = ("--from", "--to")
+) -> None:
+    """Raise a usage error where a span of days ends before it begins; ``names`` are the options."""
     if since and until and until < since:
-        raise click.UsageError("--to is before --from")
+        raise click.UsageError(f"{names[1]} is before {names[0]}")
 
 
 def start_of(day: datetime | None) -> datetime | None:

@@ -1,14 +1,18 @@
 """``ingest`` and ``retry``: work that people ask for."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import click
 
+from app.cli.days import DAY, check_span, end_of, start_of
 from app.cli.follow import follow
 from app.cli.output import json_option, print_json
 from app.cli.tools import command_runtime
+from app.db import figures
 from app.errors import PartialList
 from app.ingestion import commands
+from app.ingestion.workbench import Workbench
+from app.models.words import State
 
 wait_option = click.option("--wait", is_flag=True, help="Follow the work to its end.")
 
@@ -46,23 +50,61 @@ def ingest(meeting_ids: tuple[str, ...], wait: bool, as_json: bool) -> None:
 
 @click.command()
 @click.argument("meeting_ids", metavar="[MEETING_ID...]", nargs=-1)
-@click.option("--failed", is_flag=True, help="Everything that failed, of all meetings.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Meetings from this UTC day on.")
+@click.option("--failed", is_flag=True, help="Everything that failed.")
+@click.option("--absent", is_flag=True, help="Everything that is absent for a reason.")
+@click.option(
+    "--reason", metavar="WORD", help="Only with this reason or error, as `status --json` tells it."
+)
+@click.option("--host", metavar="EMAIL", help="Only meetings of this host.")
+@click.option("--since", type=DAY, help="Only meetings from this UTC day on ...")
+@click.option("--until", type=DAY, help="... and to this one, included.")
 @wait_option
 @json_option
 def retry(
-    meeting_ids: tuple[str, ...], failed: bool, since: datetime | None, wait: bool, as_json: bool
+    meeting_ids: tuple[str, ...],
+    failed: bool,
+    absent: bool,
+    reason: str | None,
+    host: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    wait: bool,
+    as_json: bool,
 ) -> None:
-    """Try again what failed; of named meetings also what was absent, unless you say --failed."""
-    if not meeting_ids and not failed and since is None:
+    """Try again what failed or is absent: of named meetings, or of all that fit.
+
+    Of named meetings and of a reason that is both, else what failed, unless you say.
+    """
+    if not (meeting_ids or failed or absent or reason or host or since or until):
         raise click.UsageError("name the meetings, or say --failed for all that failed")
+    check_span(since, until, names=("--since", "--until"))
     bench = command_runtime().bench
-    day = since.replace(tzinfo=UTC) if since else None
-    count, meetings = commands.retry(bench, meeting_ids, failed_only=failed, since=day)
+    chosen = [
+        state for state, is_told in ((State.FAILED, failed), (State.ABSENT, absent)) if is_told
+    ]
+    usual = [State.FAILED, State.ABSENT] if meeting_ids or reason else [State.FAILED]
+    count, meetings = commands.retry(
+        bench,
+        meeting_ids,
+        states=tuple(chosen or usual),
+        reason=reason,
+        host_email=host,
+        since=start_of(since),
+        until=end_of(until),
+    )
     if not as_json:
         click.echo(f"{count} resource(s) will be tried again.")
+        if reason and not count:
+            click.echo(_reasons(bench))
     ended_well = follow(bench, meetings, quiet=as_json) if wait and meetings else True
     if as_json:
         print_json({"retried": count, "meetings": meetings})
     if not ended_well:
         raise SystemExit(1)
+
+
+def _reasons(bench: Workbench) -> str:
+    with bench.database.reading() as session:
+        counts = figures.count_reasons(session)
+    told = ", ".join(f"{reason} ({counts[reason]})" for reason in sorted(counts))
+    return f"What failed or is absent has these reasons: {told or 'none, there is nothing'}."

@@ -56,6 +56,14 @@ def count_ingests(session: Session) -> dict[tuple[str, str], int]:
     return {(resource, state): number for resource, state, number in rows}
 
 
+def count_reasons(session: Session) -> dict[str, int]:
+    """How many ingests failed with each error, or are absent for each reason."""
+    why = func.coalesce(col(Ingest.error_code), col(Ingest.reason))
+    ended = col(Ingest.state).in_((State.FAILED, State.ABSENT))
+    rows = session.execute(select(why, func.count()).where(ended).group_by(why))
+    return {reason: number for reason, number in rows if reason}
+
+
 def count_meetings(session: Session) -> dict[str, int]:
     """How many meetings have something that ``failed``, are ``complete``, or ``waiting`` still."""
     failed = select(col(Ingest.meeting_row_id)).where(col(Ingest.state) == State.FAILED)

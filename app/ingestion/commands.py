@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlmodel import col
 
 from app.db.ingests import reopen
@@ -102,22 +102,31 @@ def retry(
     bench: Workbench,
     meeting_ids: Sequence[str],
     *,
-    failed_only: bool = False,
+    states: tuple[State, ...] = (State.FAILED, State.ABSENT),
+    reason: str | None = None,
+    host_email: str | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
 ) -> tuple[int, list[str]]:
-    """Open failed rows again; of named meetings also absent ones, unless ``failed_only``.
+    """Open rows again that ended in these states: of named meetings, or of all that fit.
 
-    Returns how many there were, and of which meetings. Raises NotFound for a meeting that
-    is not known here.
+    ``reason`` is the one of an absence or the code of an error. Returns how many there were, and
+    of which meetings. Raises NotFound for a meeting that is not known here.
     """
-    only_failed = failed_only or not meeting_ids
-    states = (State.FAILED,) if only_failed else (State.FAILED, State.ABSENT)
     which: list[ColumnElement[bool]] = [col(Ingest.state).in_(states)]
     if meeting_ids:
         which.append(col(Ingest.meeting_row_id).in_(_row_ids(bench, meeting_ids)))
+    if reason is not None:
+        which.append(or_(col(Ingest.reason) == reason, col(Ingest.error_code) == reason))
+    of_meeting = []
+    if host_email is not None:
+        of_meeting.append(func.lower(col(Meeting.host_email)) == host_email.lower())
     if since is not None:
-        recent = select(col(Meeting.id)).where(col(Meeting.start_at) >= since)
-        which.append(col(Ingest.meeting_row_id).in_(recent))
+        of_meeting.append(col(Meeting.start_at) >= since)
+    if until is not None:
+        of_meeting.append(col(Meeting.start_at) < until)
+    if of_meeting:
+        which.append(col(Ingest.meeting_row_id).in_(select(col(Meeting.id)).where(*of_meeting)))
     reopened = _reopen(bench, which, states)
     _nudge(bench)
     return reopened
