@@ -1,6 +1,7 @@
 """``backfill`` as people run it: lines, tables, JSON, and a second start after a kill."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -105,3 +106,19 @@ def test_a_kill_in_the_middle_costs_nothing_but_the_window_that_was_read(home: H
     assert "Going on where it was stopped." in said
     assert rows(home, Meeting) == MEETINGS
     assert rows(home, Ingest, col(Ingest.resource) == "meetings") == MEETINGS
+
+
+def test_an_interrupt_says_how_to_go_on(home: House) -> None:
+    held(home, days_ago=2)
+    home.simulator.control.add_fault(path_regex="^/v1/recordings", delay_seconds=30, times=None)
+    argv = [sys.executable, "-m", "app.cli", "backfill", *days(3, 1)]
+
+    with spawn(argv, home.environment, cwd=home.folder) as running:
+        running.wait_for("meetings until", seconds=40)
+        running.process.send_signal(signal.SIGINT)
+        code = running.process.wait(20)
+        said = running.output()
+
+    assert code == 1
+    assert said.endswith("\nStopped. The same command goes on where it was.\n")
+    assert "Traceback" not in said
