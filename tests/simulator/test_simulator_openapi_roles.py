@@ -58,6 +58,7 @@ CALLS: dict[str, str] = {
     "GET /meetingReports/attendees": (
         f"/meetingReports/attendees{OF_MEETING}&siteUrl=example.webex.com"
     ),
+    "GET /admin/meetingTranscripts": "/admin/meetingTranscripts?siteUrl=example.webex.com",
     "GET /people/me": "/people/me",
     "GET /meetingPreferences/sites": "/meetingPreferences/sites",
     "POST /webhooks": "/webhooks",
@@ -81,6 +82,7 @@ BODIES: dict[str, Json] = {
 }
 
 OFFICERS_ONLY = {
+    "GET /admin/meetingTranscripts",
     "GET /admin/meetingSummaries",
     "GET /meetingClosedCaptions",
     "GET /meetingClosedCaptions/<captions_id>/snippets",
@@ -98,6 +100,7 @@ FIELDS: dict[str, set[str]] = {
         *("id", "meetingId", "topic", "createTime", "timeRecorded", "siteUrl", "format"),
         *("durationSeconds", "sizeBytes", "status", "hostEmail", "hostDisplayName"),
     },
+    "GET /admin/meetingTranscripts": {"id", "meetingId", "siteUrl", "startTime", "status"},
     "GET /meetingInvitees": {"id", "email", "displayName", "coHost", "panelist", "meetingId"},
     "GET /meetingSummaries": SUMMARY,
     "GET /admin/meetingSummaries": SUMMARY,
