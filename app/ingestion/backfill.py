@@ -13,6 +13,7 @@ from app.db.meetings import states_of
 from app.db.standing import holders_of
 from app.errors import PartialList, RateLimited, WebexError, WorkerStopping
 from app.ingestion.news import News, tell_meetings
+from app.ingestion.tokens import OF_SETTINGS
 from app.ingestion.workbench import Workbench
 from app.models.cursors import BackfillCursor
 from app.models.times import format_time
@@ -34,6 +35,7 @@ BEAT = "beat"
 
 _AT_ONCE = 100
 _SECONDS_A_RUN = 30
+_STUCK_AFTER = timedelta(minutes=10)
 
 Refused = Callable[[Feed, WebexError], object]
 Wait = Callable[[float], object]
@@ -71,14 +73,20 @@ def backfill_due(bench: Workbench) -> None:
     now, pace = bench.clock(), bench.pace
     with bench.database.reading() as session:
         cursors = cursors_of(session, BEAT)
-    begun_at = max((each.begun_at for each in cursors), default=None)
-    is_time = begun_at is None or now >= begun_at + timedelta(seconds=pace.backfill_seconds)
-    if is_time and all(each.is_finished for each in cursors):
+    if _is_time(cursors, now, timedelta(seconds=pace.backfill_seconds)):
         begin(bench, BEAT, Span(now - timedelta(days=pace.backfill_days), now), _warn)
     until = time.monotonic() + _SECONDS_A_RUN
     for step in read_on(bench, BEAT, refused=_warn, is_over=lambda: time.monotonic() > until):
         if step.new:
             log.info("backfill.found", listed=step.listed, new=step.new, **_named(step.feed))
+
+
+def _is_time(cursors: Sequence[BackfillCursor], now: datetime, period: timedelta) -> bool:
+    """Whether to begin again: a list that nobody can read on for some time holds up no other."""
+    if any(now < each.begun_at + period for each in cursors):
+        return False
+    is_moving = any(now < each.updated_at + _STUCK_AFTER for each in cursors)
+    return not is_moving or all(each.is_finished for each in cursors)
 
 
 def left_of(bench: Workbench, purpose: str) -> list[tuple[Feed, Span]]:
@@ -103,7 +111,8 @@ def begin(bench: Workbench, purpose: str, span: Span, refused: Refused) -> None:
 
 def feeds_of(bench: Workbench, span: Span, refused: Refused) -> Iterator[Feed]:
     """The lists that our accounts can read; accounts that cannot be asked are told."""
-    for name in bench.accounts.names():
+    # Without any account the one of the settings says what is missing.
+    for name in bench.accounts.names() or [OF_SETTINGS]:
         try:
             client = bench.accounts.client(name).accompanied_by(bench.patience())
             sites = [site or "" for site in readable_sites(client)]
@@ -144,15 +153,7 @@ def read_on(
         try:
             for step, news in _windows(bench, feed, span, refused, wait):
                 _bring(bench, feed, news)
-                with bench.database.transaction() as session:
-                    move_cursor(
-                        session,
-                        cursor,
-                        reached=step.reached,
-                        listed=step.listed,
-                        new=step.new,
-                        now=bench.clock(),
-                    )
+                _move(bench, cursor, step.reached, listed=step.listed, new=step.new)
                 yield step
                 if is_over():
                     return
@@ -160,6 +161,17 @@ def read_on(
             return
         except WebexError as error:
             refused(feed, error)
+            if not error.retryable:
+                # It is the same until somebody has changed something, and then it begins again.
+                _move(bench, cursor, cursor.until)
+
+
+def _move(
+    bench: Workbench, cursor: BackfillCursor, reached: datetime, *, listed: int = 0, new: int = 0
+) -> None:
+    with bench.database.transaction() as session:
+        told = {"listed": listed, "new": new}
+        move_cursor(session, cursor, reached=reached, now=bench.clock(), **told)
 
 
 def look_through(

@@ -9,6 +9,7 @@ from app.db import figures
 from app.errors import PartialList, WebexError
 from app.ingestion.backfill import Refused, Wait, list_of
 from app.ingestion.status import ingest_status
+from app.ingestion.tokens import OF_SETTINGS
 from app.ingestion.wording import missing_sentences, reason_sentence, resource_name
 from app.ingestion.workbench import Workbench
 from app.models.report import Report, ReportLine, Standing
@@ -39,7 +40,7 @@ def make_report(
         unread[feed[0]] = str(error)
 
     listed: dict[str, MeetingDetails] = {}
-    for name in bench.accounts.names():
+    for name in bench.accounts.names() or [OF_SETTINGS]:
         listed |= _listed(bench, name, since - _AROUND, until + _AROUND, refused, wait)
     theirs = [each for each in listed.values() if each.start and since <= each.start < until]
     ours = _known(bench, since, until, [each.id for each in theirs])

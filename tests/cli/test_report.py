@@ -76,6 +76,12 @@ def test_a_list_that_cannot_be_read_is_told_and_proves_nothing(home: House) -> N
     assert "Webex's list could not be read to its end: account (settings): " in said
 
 
+def test_without_an_account_it_says_what_is_missing(home: House) -> None:
+    home.environment["WEBEX_ACCESS_TOKEN"] = ""
+    for command in (("report",), ("backfill", "--from", "2026-03-01", "--to", "2026-03-02")):
+        assert "WEBEX_ACCESS_TOKEN" in home.command(*command, code=1)
+
+
 def test_wrong_days_are_refused_in_one_line(home: House) -> None:
     assert "--from lies ahead" in home.command("report", "--from", "2099-01-01", code=2)
     wrong = ("--from", "2026-03-02", "--to", "2026-03-01")

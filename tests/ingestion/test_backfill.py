@@ -192,6 +192,25 @@ def test_beat_begins_again_when_it_is_time_and_reads_on_before(stage: Stage) -> 
     assert differences(stage, meeting_id) == []
 
 
+@pytest.mark.parametrize("status", [403, 503])
+def test_a_list_that_is_never_to_be_had_does_not_keep_the_others_from_being_read_again(
+    stage: Stage, status: int
+) -> None:
+    stage.control.add_fault(path_regex="^/v1/meetingTranscripts", status=status, times=None)
+    backfill_due(stage.bench)
+    meeting_id = held(stage, transcripts=0)
+
+    for _ in range(7):
+        stage.advance(600)
+        backfill_due(stage.bench)
+
+    stage.control.forget_faults()
+    stage.live_until_complete(meeting_id)
+    if status == 403:
+        asked = [each for each in stage.asked("/meetingTranscripts") if each["status"] == 403]
+        assert len(asked) == 2, "once each time that it begins"
+
+
 def test_a_list_may_have_many_items_of_the_same_instant(stage: Stage) -> None:
     meetings = [stage.hold_meeting(timeline="instant", recordings=0) for _ in range(130)]
     stage.advance(60)
