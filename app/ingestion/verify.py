@@ -150,7 +150,11 @@ def _lying_about(bench: Workbench, meeting: Meeting, folder: Path) -> list[Findi
     # Read afterwards: what was stored meanwhile is known by now.
     files, ingests = _stored(bench, meeting)
     known = {each.path for each in files}
-    is_open = any(each.state in (State.WAITING, State.RUNNING) for each in ingests)
+    states = {each.state for each in ingests}
+    if State.RUNNING in states:
+        # A file has its name a moment before it has its row.
+        return []
+    is_open = State.WAITING in states
     return [
         Finding(meeting.meeting_id, path, damage, False)
         for path, damage in found
