@@ -144,8 +144,8 @@ def _print(told: _Told, *, dry_run: bool, complete: bool | None, as_json: bool) 
         )
         return
     _print_lists(told)
-    would = "would be" if dry_run else "will be"
-    click.echo(f"{len(told.meeting_ids)} meeting(s) {would} ingested.")
+    were = "would be" if dry_run else "were" if complete else "will be"
+    click.echo(f"{len(told.meeting_ids)} meeting(s) {were} ingested.")
     for feed, error in told.refused:
         click.echo(f"webex-ingest: {_name(feed)} could not be read to the end: {error}", err=True)
 
