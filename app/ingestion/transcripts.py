@@ -56,7 +56,9 @@ def ingest_transcript(work: Work) -> Outcome:
     begun = work.ingest.stage
     try:
         lacking = _bring(work, transcript_id, _left_of(begun))
-        if not lacking and begun in _LATER and _is_edited(work, transcript_id):
+        if begun == _ONCE_MORE and _stored(work, Kind.SNIPPETS) is None:
+            lacking = Reason.NO_PERMISSION
+        if begun in _LATER and _is_edited(work, transcript_id):
             lacking = _bring(work, transcript_id, _PARTS[1:])
     except (NotFound, Gone) as error:
         return or_stored(work, error)
@@ -91,13 +93,14 @@ def _bring(work: Work, transcript_id: str, parts: Sequence[Kind]) -> Reason | No
 def _is_edited(work: Work, transcript_id: str) -> bool:
     """Whether Webex has another text by now: the parts must be of one version."""
     work.tell(stage=_ONCE_MORE)
-    before = _stored_sha256(work)
+    before = _stored(work, Kind.VTT)
     _store_text(work, transcript_id, Kind.VTT)
-    return _stored_sha256(work) != before
+    return _stored(work, Kind.VTT) != before
 
 
-def _stored_sha256(work: Work) -> str | None:
-    key = (work.meeting_row_id, work.ingest.resource, work.ingest.resource_id, Kind.VTT)
+def _stored(work: Work, kind: Kind) -> str | None:
+    """The checksum of the newest version of a part; None where there is none."""
+    key = (work.meeting_row_id, work.ingest.resource, work.ingest.resource_id, kind)
     with work.bench.database.reading() as session:
         file = latest_file(session, *key)
     return file.sha256 if file else None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from app.db.engine import Database
 from app.ingestion.commands import request_meetings
@@ -51,6 +52,40 @@ def test_an_administrator_ingests_what_others_held(make_stage: MakeStage, role: 
     asked = {each["path"].rpartition("/v1")[2] for each in stage.asked("/recordings")}
     assert "/admin/recordings" in asked
     assert "/recordings" not in asked
+
+
+def test_the_texts_of_a_transcript_without_snippets_are_of_one_version(
+    make_stage: MakeStage,
+) -> None:
+    stage = make_stage("admin", recheck_days=0)
+    told = stage.hold_meeting(webhooks=False, **HOST)
+    meeting_id, transcript_id = told["meeting_id"], told["transcript_ids"][0]
+    stage.advance(3600)
+    stage.control.add_fault(path_regex="format=txt", status=503, times=3)
+    request_meetings(stage.bench, [meeting_id])
+    stage.work()
+    edit_as_host(stage, transcript_id, "Edited.")
+    stage.control.add_fault(path_regex="format=vtt", status=503, times=3)
+    stage.live_until_complete(meeting_id)
+
+    newest = {f"{transcript_id}.txt", f"{transcript_id}.v2.vtt"}
+    edited = stage.place(meeting_id).glob("transcripts/*")
+    assert {each.name for each in edited if "Edited." in each.read_text()} == newest
+    reached = stage.ingest(meeting_id, "meetingTranscripts", transcript_id)
+    assert (reached.state, reached.reason) == ("done", "no_permission")
+
+
+def edit_as_host(stage: Stage, transcript_id: str, text: str) -> None:
+    """Edit a snippet as only the host may."""
+    stage.control.call("POST", "/tokens", {"token": "the-hosts", "email": HOST["host_email"]})
+    path = f"/meetingTranscripts/{transcript_id}/snippets/{transcript_id}_00003"
+    answer = requests.put(
+        f"{stage.simulator.api_url}{path}",
+        json={"text": text, "reason": "a wrong name"},
+        headers={"Authorization": "Bearer the-hosts"},
+        timeout=10,
+    )
+    assert answer.status_code == 200
 
 
 def test_the_host_is_found_beside_a_meeting_that_webex_cannot_list(make_stage: MakeStage) -> None:
