@@ -34,6 +34,7 @@ TOO_MANY = (
     "limited."
 )
 _LARGEST_PAGE = 100
+_LONGEST_NUMBER = 18
 
 Route = tuple[str, str, Callable[..., Any]]
 
@@ -55,6 +56,16 @@ def not_found() -> ApiError:
 def json_answer(body: object, status: int = 200, content_type: str = CHARSET_JSON) -> Response:
     text = json.dumps(body, ensure_ascii=False)
     return Response(text.encode(), status=status, content_type=content_type)
+
+
+def told_json() -> Any:
+    """The JSON that a request brings; None for what is none, or no answer could say again."""
+    try:
+        body = json.loads(request.get_data())
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return body
 
 
 def error_body(message: str) -> dict[str, Any]:
@@ -193,12 +204,20 @@ def _moment(name: str) -> datetime | None:
         raise ApiError(400, f"The value of '{name}' is not an ISO 8601 time.") from None
 
 
+def asked_offset() -> int:
+    """Where a list begins that pages by offset."""
+    text = request.args.get("offset", "0")
+    if not text.isdecimal() or len(text) > _LONGEST_NUMBER:
+        raise ApiError(400, "The value of 'offset' must be a number.")
+    return int(text)
+
+
 def _page_size(usual: int) -> int:
     text = request.args.get("max")
     if text is None:
         return usual
     # `max=null`, which Webex itself was seen to put into next links, fails there as well.
-    if not text.isdecimal() or int(text) < 1:
+    if not text.isdecimal() or len(text) > _LONGEST_NUMBER or int(text) < 1:
         raise ApiError(400, "The value of 'max' must be a number from 1 to 100.")
     return min(int(text), _LARGEST_PAGE)
 

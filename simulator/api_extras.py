@@ -11,6 +11,7 @@ from simulator.answers import (
     ApiError,
     Route,
     api_url,
+    asked_offset,
     caller,
     is_within,
     json_answer,
@@ -44,7 +45,7 @@ def list_all_summaries(world: World) -> Response:
 
 def list_chats(world: World) -> Response:
     found = extras.chats(_meeting(world))
-    offset = int(request.args.get("offset", 0))
+    offset = asked_offset()
     return list_answer(found[offset:], world.settings)
 
 
@@ -156,6 +157,6 @@ def _shown(nested: Nested, address: str, meeting: Meeting) -> Shape:
 def _nested(world: World, owner_id: str, lists: Sequence[Nested]) -> Response:
     for each in lists:
         if each.owner_id == owner_id:
-            offset = int(request.args.get("offset", 0))
+            offset = asked_offset()
             return list_answer(each.items[offset:], world.settings)
     raise not_found()

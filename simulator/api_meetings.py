@@ -16,6 +16,7 @@ from simulator.answers import (
     list_answer,
     not_found,
     time_window,
+    told_json,
     visible_host,
 )
 from simulator.events import Happenings
@@ -91,7 +92,7 @@ def change_meeting(world: World, happenings: Happenings, meeting_id: str) -> Res
     whole = request.method == "PUT"
     if request.mimetype not in ("application/json",) + (() if whole else (_PATCH_TYPE,)):
         raise ApiError(415, f"The body must be application/json or, for PATCH, {_PATCH_TYPE}.")
-    body = request.get_json(silent=True, force=True)
+    body = told_json()
     if not isinstance(body, dict) or (whole and not body.keys() >= _REQUIRED):
         raise ApiError(
             400, "The request could not be understood by the server due to malformed syntax."

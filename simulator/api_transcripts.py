@@ -13,6 +13,7 @@ from simulator.answers import (
     list_answer,
     not_found,
     time_window,
+    told_json,
     visible_host,
 )
 from simulator.model import Transcript
@@ -82,7 +83,7 @@ def list_snippets(world: World, transcript_id: str) -> Response:
 
 def edit_snippet(world: World, transcript_id: str, snippet_id: str) -> Response:
     """Let somebody have said something else, as hosts may; VTT and text say so as well."""
-    body = request.get_json(silent=True)
+    body = told_json()
     if not isinstance(body, dict) or not isinstance(body.get("text"), str):
         raise ApiError(400, "text is required.")
     transcript = _found(world, transcript_id)

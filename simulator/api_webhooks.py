@@ -13,6 +13,7 @@ from simulator.answers import (
     json_answer,
     list_answer,
     not_found,
+    told_json,
 )
 from simulator.clock import milliseconds_text
 from simulator.delivery import parsed_filter
@@ -145,7 +146,7 @@ def _found(world: World, webhook_id: str) -> Webhook:
 
 
 def _body(required: tuple[str, ...]) -> dict[str, Any]:
-    body = request.get_json(silent=True, force=True)
+    body = told_json()
     if not isinstance(body, dict):
         raise ApiError(400, "POST and PUT need a JSON object.")
     for name in required:

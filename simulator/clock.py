@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+_YEARS = range(1970, 2200)
+
 
 class Clock:
     """Not safe by itself: whoever owns it guards it with a lock."""
@@ -21,6 +23,8 @@ class Clock:
         self.set(self.now() + timedelta(seconds=seconds))
 
     def set(self, moment: datetime) -> None:
+        """Go there; raises ValueError where there are no meetings any more."""
+        checked(moment)
         if self._frozen_at is not None:
             self._frozen_at = moment
         else:
@@ -48,4 +52,11 @@ def milliseconds_text(moment: datetime) -> str:
 def parsed(text: str) -> datetime:
     """Read an ISO 8601 date or time, in UTC if it names no zone; raises ValueError."""
     moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return checked(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+
+
+def checked(moment: datetime) -> datetime:
+    """A moment that can be added to; raises ValueError for one near an end of the calendar."""
+    if moment.year not in _YEARS:
+        raise ValueError("the simulated years are 1970 to 2199")
+    return moment

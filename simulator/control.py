@@ -13,14 +13,14 @@ from simulator import control_meetings, control_traffic
 from simulator.answers import json_answer
 from simulator.clock import milliseconds_text, parsed
 from simulator.holding import OrderError
-from simulator.parts import Control, UnknownIdError, read_body
-from simulator.settings import Identity
+from simulator.parts import Control, UnknownIdError, read_body, read_names
+from simulator.settings import Identity, Span
 
 
 class ClockOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    advance_seconds: float = 0
+    advance_seconds: Span = 0
     freeze: bool | None = None
     now: str | None = None
 
@@ -61,7 +61,10 @@ def move_clock(control: Control) -> dict[str, Any]:
         clock.unfreeze()
     if order.now is not None:
         clock.set(_moment(order.now))
-    clock.advance(order.advance_seconds)
+    try:
+        clock.advance(order.advance_seconds)
+    except ValueError as error:
+        raise OrderError(f"The clock cannot go there: {error}.") from None
     control.world.changed.notify_all()
     settled = control.settle()
     return get_clock(control) | {"settled": settled}
@@ -87,7 +90,7 @@ def add_token(control: Control) -> dict[str, Any]:
 
 
 def expire_tokens(control: Control) -> dict[str, Any]:
-    tokens = read_body().get("tokens")
+    tokens = read_names("tokens")
     return {"expired": len(control.world.tokens.expire(tokens))}
 
 
@@ -143,7 +146,7 @@ def _moment(text: str) -> datetime:
     try:
         return parsed(text)
     except ValueError:
-        raise OrderError(f"'{text}' is not an ISO 8601 time.") from None
+        raise OrderError(f"'{text}' is not an ISO 8601 time of 1970 to 2199.") from None
 
 
 def _invalid(error: ValidationError) -> Response:

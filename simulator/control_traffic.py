@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from simulator.delivery import Event
 from simulator.faults import Fault
 from simulator.media_faults import MEDIA_FAULTS
-from simulator.parts import Control, read_body
+from simulator.parts import Control, read_body, read_names
 
 
 class EventOrder(BaseModel):
@@ -56,7 +56,7 @@ def forget_deliveries(control: Control) -> dict[str, Any]:
 
 def switch_off_webhooks(control: Control) -> dict[str, Any]:
     """Switch webhooks off, as Webex does after too many failures: those named, or all."""
-    ids = read_body().get("ids")
+    ids = read_names("ids")
     hooks = [each for each in control.world.webhooks.values() if ids is None or each.id in ids]
     for hook in hooks:
         hook.status = "inactive"

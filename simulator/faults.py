@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator,
 
 from simulator.answer_faults import AnswerFault
 from simulator.links import DeadLink, LinkKind
+from simulator.settings import Span
 
 if TYPE_CHECKING:
     from simulator.ledger import SeenRequest
@@ -53,7 +54,7 @@ class Fault(BaseModel):
     status: int | None = Field(default=None, ge=100, le=599)
     headers: dict[str, str] = {}
     body: str | dict[str, Any] | list[Any] | None = None
-    retry_after_date_seconds: int | None = None
+    retry_after_date_seconds: Span | None = None
     media: MediaFault | None = None
     answer: AnswerFault | None = None
 

@@ -1,7 +1,7 @@
 """Meetings being held: from a short order to people, files and a schedule of what happens when."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
@@ -12,11 +12,14 @@ from simulator.faults import Fault
 from simulator.ids import Mint, instance_id, people_id, scheduled_id
 from simulator.media_faults import with_names_resolved
 from simulator.model import Extras, Meeting, Participant, Recording, Transcript, after
-from simulator.settings import Timeline, named_timeline
+from simulator.settings import Lifetime, Seconds, Timeline, named_timeline
 from simulator.world import World
 
 _NAMES = ("Alice Example", "Zoë Müller-Peña", "Bob Sample", "Guest Caller", "Carol Demo")
 _FIRST_RECORDING_NUMBER = 220437037
+_MOST = 10_000
+
+Count = Annotated[int, Field(ge=0, le=_MOST)]
 
 
 class OrderError(ValueError):
@@ -42,8 +45,8 @@ class RecordingOrder(_Order):
     prevent_download: bool = False
     format: Literal["MP4", "ARF", "UPLOADED"] = "MP4"
     topic: str | None = None
-    delay_seconds: float | None = None
-    webhook_delay_seconds: float | None = None
+    delay_seconds: Seconds = None
+    webhook_delay_seconds: Seconds = None
     faults: list[Fault] = []
 
     @field_validator("faults", mode="before")
@@ -54,18 +57,18 @@ class RecordingOrder(_Order):
 
 class TranscriptOrder(_Order):
     id: str | None = None
-    snippets: int = Field(default=12, ge=0)
+    snippets: Count = 12
     names_speakers: bool = True
     broken_bytes: bool = False
-    delay_seconds: float | None = None
-    webhook_delay_seconds: float | None = None
+    delay_seconds: Seconds = None
+    webhook_delay_seconds: Seconds = None
 
 
 class ExtrasOrder(_Order):
     summary: bool = False
-    chats: int = Field(default=0, ge=0)
-    polls: int = Field(default=0, ge=0)
-    questions: int = Field(default=0, ge=0)
+    chats: Count = 0
+    polls: Count = 0
+    questions: Count = 0
     captions: bool = False
 
 
@@ -82,9 +85,9 @@ class MeetingOrder(_Order):
     scheduled_start: AwareDatetime | None = None
     start: AwareDatetime | None = None
     end: AwareDatetime | None = None
-    duration_seconds: int = Field(default=95, gt=0)
+    duration_seconds: Lifetime = 95
     participants: list[ParticipantOrder] | None = None
-    participant_count: int = Field(default=4, ge=1)
+    participant_count: int = Field(default=4, ge=1, le=_MOST)
     recordings: list[RecordingOrder] = [RecordingOrder()]
     transcripts: list[TranscriptOrder] = [TranscriptOrder()]
     extras: ExtrasOrder = ExtrasOrder()
@@ -96,7 +99,11 @@ class MeetingOrder(_Order):
     @field_validator("recordings", "transcripts", mode="before")
     @classmethod
     def _counted(cls, value: object) -> object:
-        return [{} for _ in range(value)] if isinstance(value, int) else value
+        if not isinstance(value, int):
+            return value
+        if value > _MOST:
+            raise ValueError(f"must be {_MOST} at most")
+        return [{} for _ in range(value)]
 
     @field_validator("start", "end", "scheduled_start", mode="before")
     @classmethod

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import request
 
+from simulator.answers import told_json
 from simulator.delivery import Courier
 from simulator.events import Happenings
 from simulator.holding import OrderError
@@ -41,7 +42,16 @@ class Control:
 def read_body() -> dict[str, Any]:
     if not request.get_data():
         return {}
-    body = request.get_json(force=True, silent=True)
+    body = told_json()
     if not isinstance(body, dict):
         raise OrderError("The body must be a JSON object.")
     return body
+
+
+def read_names(field: str) -> list[str] | None:
+    """A list of names in a request; None where it names none, which means all."""
+    names = read_body().get(field)
+    is_list = isinstance(names, list) and all(isinstance(each, str) for each in names)
+    if names is not None and not is_list:
+        raise OrderError(f"{field}: must be a list of texts.")
+    return names

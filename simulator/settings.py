@@ -1,10 +1,14 @@
 """Everything about the simulator that can be set, at the start or while it runs."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-Seconds = float | None
+_CENTURY = 100 * 366 * 86400
+
+Span = Annotated[float, Field(ge=-_CENTURY, le=_CENTURY)]
+Lifetime = Annotated[int, Field(gt=0, le=_CENTURY)]
+Seconds = Span | None
 Ratio = float
 
 
@@ -70,9 +74,9 @@ class Settings(BaseModel):
         "simulator-refresh-token": Identity(email="host@example.com")
     }
     rotate_refresh_tokens: bool = False
-    access_token_seconds: int = Field(default=1209599, gt=0)
-    refresh_token_seconds: int = Field(default=7776000, gt=0)
-    site_urls: list[str] = ["example.webex.com"]
+    access_token_seconds: Lifetime = 1209599
+    refresh_token_seconds: Lifetime = 7776000
+    site_urls: list[str] = Field(default=["example.webex.com"], min_length=1)
     secret_marker: str = ""
     leaky: bool = False
     requests_per_minute: int | None = Field(default=None, gt=0)
@@ -96,7 +100,7 @@ class Settings(BaseModel):
     random_seed: int | None = None
 
     expired_link: Literal["403-json", "200-html", "302-login"] = "403-json"
-    link_seconds: int = Field(default=10800, gt=0)
+    link_seconds: Lifetime = 10800
     links_at: str = ""
     media_ranges: bool = True
     media_etag: bool = True
