@@ -14,7 +14,7 @@ from app.db.engine import Database
 from app.db.statements import insert_into
 from app.errors import DatabaseUnavailable
 from app.models.tables import Account, Ingest
-from app.models.words import State
+from app.models.words import Reason, State
 
 _LONGEST_STORING_SECONDS = 15
 _NOTHING_KNOWN: dict[str, Any] = {
@@ -149,6 +149,13 @@ def open_work_of(session: Session, name: str) -> int:
     """How many ingests wait for this account or are under way with it."""
     which = (col(Ingest.account) == name, col(Ingest.state).in_((State.WAITING, State.RUNNING)))
     return session.scalar(select(func.count()).select_from(Ingest).where(*which)) or 0
+
+
+def refusal_of(session: Session, name: str) -> str | None:
+    """What work was told that waits for another token of this account."""
+    refused = (col(Ingest.state) == State.WAITING, col(Ingest.reason) == Reason.TOKEN_REFUSED)
+    which = (*refused, col(Ingest.account) == name)
+    return session.scalars(select(col(Ingest.error)).where(*which).limit(1)).first()
 
 
 def _write(session: Session, account: Account, *which: Any, **values: Any) -> bool:

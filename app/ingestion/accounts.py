@@ -76,10 +76,12 @@ class Accounts:
 
     def standings(self) -> list[AccountStatus]:
         """How every account stands; the one of the settings also where its token is kept there."""
-        standings = [account_status(each) for each in self.all()]
-        if self.keeper.is_given and not any(each.name == OF_SETTINGS for each in standings):
-            standings.insert(0, account_status(Account(name=OF_SETTINGS, added_at=self._clock())))
-        return standings
+        with self._database.reading() as session:
+            accounts = table.all_accounts(session)
+            told = table.refusal_of(session, OF_SETTINGS)
+        if self.keeper.is_given and not any(each.name == OF_SETTINGS for each in accounts):
+            accounts.insert(0, Account(name=OF_SETTINGS, added_at=self._clock(), error=told))
+        return [account_status(each) for each in accounts]
 
     def names(self) -> list[str]:
         """All accounts that there are, the one of the settings first."""
@@ -154,7 +156,7 @@ class Accounts:
             if name not in self._clients:
                 self._clients[name] = WebexClient(
                     self.api_url,
-                    tokens=_TokensOf(self.keeper, name),
+                    tokens=_TokensOf(self.keeper, name, self._note_refusal),
                     gate=self._make_gate(name),
                     clock=self._clock,
                 )
@@ -217,8 +219,20 @@ class Accounts:
         email = person.emails[0] if person.emails else None
         if asked is not None:
             with self._database.transaction() as session:
-                table.describe_account(session, asked, person_id=person.id, email=email)
+                told = {"person_id": person.id, "email": email}
+                # What the last renewal was told stays true though the present token serves.
+                well = {} if asked.refresh_token else {"error": None}
+                table.describe_account(session, asked, **told, **well)
         return email
+
+    def _note_refusal(self, name: str) -> None:
+        """Write down that Webex refuses a token which nobody renews."""
+        account = self._find(name)
+        if account is None or account.refresh_token or account.error:
+            return
+        error = f"Webex refuses the access token: `webex-ingest accounts add {name}` takes another"
+        with self._database.transaction() as session:
+            table.describe_account(session, account, error=error)
 
     def _find(self, name: str) -> Account | None:
         with self._database.reading() as session:
@@ -232,7 +246,9 @@ class Accounts:
         self.keeper.renew_due()
         self.keeper.reseal()
         for account in self.all():
-            if account.person_id is None and account.error is None:
+            is_unknown = account.person_id is None and account.error is None
+            # A refusal may have been a mistake of the moment.
+            if is_unknown or (account.error is not None and account.refresh_token is None):
                 self.describe(account.name, patience())
 
     def remove(self, name: str) -> int:
@@ -287,7 +303,15 @@ class _Untried:
 class _TokensOf:
     """The tokens of one account, as its client asks for them."""
 
-    def __init__(self, keeper: TokenKeeper, name: str) -> None:
+    def __init__(self, keeper: TokenKeeper, name: str, note_refusal: Callable[[str], None]) -> None:
         self.at_hand = partial(keeper.at_hand, name)
         self.current = partial(keeper.current, name)
-        self.instead_of = partial(keeper.instead_of, name)
+        self._instead_of = partial(keeper.instead_of, name)
+        self._note_refusal = partial(note_refusal, name)
+
+    def instead_of(self, refused: str) -> str | None:
+        """Another one, or None; then the account says so from now on."""
+        other = self._instead_of(refused)
+        if other is None:
+            self._note_refusal()
+        return other

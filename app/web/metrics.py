@@ -11,7 +11,6 @@ from prometheus_client.registry import Collector
 from sqlalchemy.orm import Session
 
 from app.db import figures
-from app.db.accounts import all_accounts
 from app.db.ticks import last_tick
 from app.ingestion.status import due_since, seconds_since
 from app.models.words import CORE_RESOURCES, EventOutcome, Kind, State
@@ -54,7 +53,7 @@ class DatabaseCollector(Collector):
             yield from _of_events(session)
             yield from _of_files(session)
             yield from self._of_time(session)
-            yield from self._of_tokens(session)
+        yield from self._of_tokens()
         free = self._bench.archive.free_bytes()
         if free is not None:
             yield _gauge("archive_free_bytes", "Free bytes of the archive's disk.", free)
@@ -81,11 +80,11 @@ class DatabaseCollector(Collector):
             figures.unfinished_bytes(session),
         )
 
-    def _of_tokens(self, session: Session) -> Iterator[Metric]:
+    def _of_tokens(self) -> Iterator[Metric]:
         now = self._bench.clock()
         left = _gauges("token_seconds_left", "How long a token lasts.", "account", "token")
-        renewed = _gauges("account_ok", "1 if the last access token could be had.", "account")
-        for account in all_accounts(session):
+        renewed = _gauges("account_ok", "1 while Webex takes or renews the tokens.", "account")
+        for account in self._bench.accounts.standings():
             renewed.add_metric([account.name], 0 if account.error else 1)
             for token, until in (
                 ("access", account.access_expires_at),

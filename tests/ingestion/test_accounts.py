@@ -234,3 +234,28 @@ def test_a_name_that_no_database_keeps_as_it_is_does_not_stop_the_care_of_accoun
     two.control.add_fault(path_regex="/people/me", status=200, body=body)
 
     assert two.bench.accounts.describe("bob") == "bob@example.com"
+
+
+def test_an_account_whose_token_nobody_renews_says_so_while_webex_refuses_it(two: Stage) -> None:
+    meeting_id = two.hold_meeting(webhooks=False)["meeting_id"]
+    two.advance(3600)
+    request_meetings(two.bench, [meeting_id])
+    two.control.call("POST", "/tokens/expire", {"tokens": ["bobs-token", "simulator-token"]})
+    two.work()
+    with pytest.raises(TokenRefused):
+        two.bench.accounts.client("bob").get("/people/me")
+
+    refused = {each.name: each.error or "" for each in two.bench.accounts.standings()}
+    assert "WEBEX_ACCESS_TOKEN" in refused[OF_SETTINGS]
+    assert "`webex-ingest accounts add bob`" in refused["bob"]
+
+    two.control.call("POST", "/tokens", {"token": "bobs-token", **people("bob")})
+    two.control.call("POST", "/tokens", {"token": "simulator-token", **people("host")})
+    two.bench.accounts.look_after(two.bench.patience)
+    two.live_until_complete(meeting_id)
+    assert [each.error for each in two.bench.accounts.standings()] == [None, None]
+
+
+def people(name: str) -> dict[str, str]:
+    """Somebody, as the simulator is told of them."""
+    return {"email": f"{name}@example.com"}
