@@ -1,6 +1,7 @@
 """One budget of requests to Webex per token, over all workers, and a gate that a 429 closes."""
 
 import hashlib
+import math
 import time
 
 from limits import RateLimitItemPerMinute
@@ -71,7 +72,7 @@ class _Window:
         if self._storage.get_expiry(closed) < time.time() + seconds:
             # An expiry is set only with the first count, so a longer one needs a new key.
             self._storage.clear(closed)
-        self._storage.incr(closed, max(1, round(seconds)))
+        self._storage.incr(closed, math.ceil(seconds))
         return seconds
 
 

@@ -89,6 +89,17 @@ def test_a_longer_close_extends_a_shorter_one_and_not_the_other_way(broker_url: 
     assert 298 < seconds_closed(one) <= 301
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_gate_does_not_open_before_the_end_of_a_broken_second(
+    broker_url: str, shared: bool
+) -> None:
+    one = gate(broker_url if shared else "memory")
+
+    one.close(120.4)
+
+    assert seconds_closed(one) > 120.4
+
+
 def test_a_gate_closed_for_one_token_is_open_for_another(broker_url: str) -> None:
     gate(broker_url, account="one").close(300)
 
