@@ -72,7 +72,7 @@ def judge(policy: Policy, planned: MeetingDetails) -> Judgement:
     decision = policy.decide(Matter.RECORD, subject_of(planned))
     if not decision.wanted:
         return Judgement(Flip.NOT_WANTED, decision.rule)
-    if is_instance(planned.id):
+    if is_instance(planned.id) or planned.meeting_type == "meeting":
         why = "Webex lets only planned meetings be changed"
     elif planned.scheduled_type == ScheduledType.PERSONAL_ROOM:
         why = "personal rooms cannot be set to be recorded"

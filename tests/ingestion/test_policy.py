@@ -150,6 +150,21 @@ def test_what_is_foretold_of_planned_meetings_is_what_then_happens(stage: Stage)
     assert set(switched_on(stage.bench)) == wanted
 
 
+def test_an_instance_is_never_changed_whatever_its_id_looks_like(on_sqlite: Stage) -> None:
+    stage = on_sqlite
+    body = {"id": "an-id-of-a-new-kind", "meetingType": "meeting", "state": "lobby"}
+    body |= {"title": TITLES[0], "hostEmail": HOSTS[0], "scheduledType": "meeting"}
+    stage.control.add_fault(path_regex="/meetings/an-id", method="GET", status=200, body=body)
+
+    data = {"id": body["id"]}
+    stage.control.send_event(resource="meetings", event="updated", data=data)
+    hear(stage)
+
+    assert row(stage, body["id"]).flip == Flip.NOT_POSSIBLE
+    assert stage.asked("/meetings/an-id") != []
+    assert changes(stage) == []
+
+
 def test_what_is_foretold_of_past_meetings_is_what_then_happens(stage: Stage) -> None:
     held = [
         stage.hold_meeting(host_email=host, title=title, timeline="instant", recordings=1)
