@@ -8,12 +8,13 @@ from app.archive.paths import safe_id, transcript_path
 from app.db.files import latest_file, replace_snippets
 from app.db.ingests import heartbeat
 from app.db.meetings import lock_meeting
-from app.errors import Forbidden, Gone, NotFound
+from app.errors import Forbidden, Gone, NotFound, PartialList
 from app.ingestion.items import follow_items, or_stored
+from app.ingestion.retry import decide
 from app.ingestion.storing import store_bytes, store_json
 from app.ingestion.workbench import Work
 from app.models.outcomes import Done, Failed, Outcome
-from app.models.webex import Transcript
+from app.models.webex import Transcript, TranscriptSnippet
 from app.models.words import Kind, Reason
 from app.webex import resources
 from app.webex.client import WebexClient
@@ -62,6 +63,8 @@ def ingest_transcript(work: Work) -> Outcome:
             lacking = _bring(work, transcript_id, _PARTS[1:])
     except (NotFound, Gone) as error:
         return or_stored(work, error)
+    except PartialList as error:
+        return _without_all(work, transcript_id, error)
     return Done(lacking)
 
 
@@ -83,10 +86,11 @@ def _bring(work: Work, transcript_id: str, parts: Sequence[Kind]) -> Reason | No
             _store_text(work, transcript_id, kind)
             continue
         try:
-            _store_snippets(work, transcript_id)
+            snippets = resources.snippets(work.webex, transcript_id)
         except Forbidden:
             # They are for the host and the compliance officer, not for the admin role.
             return Reason.NO_PERMISSION
+        _store_snippets(work, transcript_id, snippets)
     return None
 
 
@@ -112,8 +116,16 @@ def _store_text(work: Work, transcript_id: str, kind: Kind) -> None:
     store_bytes(work, kind, transcript_path(transcript_id, kind), text)
 
 
-def _store_snippets(work: Work, transcript_id: str) -> None:
-    snippets = resources.snippets(work.webex, transcript_id)
+def _without_all(work: Work, transcript_id: str, error: PartialList) -> Outcome:
+    """What becomes of snippets that Webex cannot read itself: in the end those it could stay."""
+    outcome = decide(error, work.ingest, work.bench.pace, work.bench.clock())
+    if not isinstance(outcome, Failed) or not error.items:
+        return outcome
+    _store_snippets(work, transcript_id, error.items)
+    return Failed(outcome.code, f"{outcome.error}; what could be read is stored")
+
+
+def _store_snippets(work: Work, transcript_id: str, snippets: Sequence[TranscriptSnippet]) -> None:
     path = transcript_path(transcript_id, Kind.SNIPPETS)
     store_json(work, Kind.SNIPPETS, path, {"items": [each.raw for each in snippets]})
     rows = [

@@ -306,6 +306,22 @@ def test_a_meeting_that_webex_cannot_list_does_not_make_the_others_of_its_series
     assert reasons == {("absent", "not_recorded"), ("absent", "gave_up")}
 
 
+def test_a_snippet_that_webex_cannot_read_hides_no_other(make_stage: MakeStage) -> None:
+    stage = make_stage(poll_give_up_hours=1)
+    meeting_id = stage.hold_meeting()["meeting_id"]
+    answering(stage, "/snippets", unreadable_items=1)
+    stage.live(hours=3)
+
+    rows = [each for each in stage.ingests(meeting_id) if each.resource == "meetingTranscripts"]
+    said = next(each for each in rows if each.resource_id)
+    assert (said.state, said.error_code) == ("failed", "partial_list")
+    assert "what could be read is stored" in (said.error or "")
+    (file,) = stage.place(meeting_id).glob("transcripts/*.snippets.json")
+    with stage.bench.database.reading() as session:
+        kept = session.scalars(select(Snippet)).all()
+    assert len(json.loads(file.read_text())["items"]) == len(kept) == 11
+
+
 def test_a_transcript_comes_further_with_each_request_that_gets_through(stage: Stage) -> None:
     told = stage.hold_meeting()
     meeting_id, (transcript_id,) = told["meeting_id"], told["transcript_ids"]
