@@ -286,7 +286,9 @@ def _postpone(bench: Workbench, stored: WebhookEvent, error: WebexError) -> None
         _log(verdict)
         return
     with bench.database.transaction() as session:
-        seconds = min(bench.pace.first_seconds * 1.5**stored.tries, _LONGEST_PAUSE_SECONDS)
+        # After months of hours the number itself would be too large.
+        grown = bench.pace.first_seconds * 1.5 ** min(stored.tries, 60)
+        seconds = min(grown, _LONGEST_PAUSE_SECONDS)
         postpone_event(session, stored, seconds=seconds, now=now)
     log.warning(
         "event.postponed", resource=stored.resource, data_id=stored.data_id, error=error.code

@@ -14,7 +14,7 @@ from app.db.meetings import find_meeting
 from app.errors import BodyTooLarge, NotAnEvent, SignatureWrong
 from app.ingestion.events import receive_event
 from app.ingestion.workbench import Workbench
-from app.models.tables import Ingest, Meeting
+from app.models.tables import Ingest, Meeting, WebhookEvent
 from app.models.words import State
 from tests.ingestion.benches import (
     NOW,
@@ -135,6 +135,17 @@ def test_an_event_that_only_webex_could_explain_waits_and_holds_up_no_other(
     assert (waiting.outcome, waiting.tries) == (None, 1)
     assert waiting.next_attempt_at > NOW
     assert processed.outcome == "processed"
+
+
+def test_an_event_that_has_waited_for_months_holds_up_nothing(bench: Workbench) -> None:
+    deliver(bench, "recordings", "created", id="r1")
+    with bench.database.transaction() as session:
+        session.execute(update(WebhookEvent).values(tries=2000))
+
+    work_through(bench)
+
+    (waiting,) = stored_events(bench)
+    assert (waiting.outcome, waiting.tries) == (None, 2001)
 
 
 def test_a_late_event_opens_what_was_absent_and_makes_the_meeting_incomplete(
