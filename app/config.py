@@ -123,8 +123,8 @@ class Settings(BaseSettings):
     lease_seconds: Seconds = 30
     sweep_seconds: Seconds = 2
     backfill_seconds: Seconds = 3600
-    backfill_days: PositiveInt = 7
-    recheck_days: NonNegativeInt = 7
+    backfill_days: Annotated[PositiveInt, Field(le=10 * 366)] = 7
+    recheck_days: Annotated[NonNegativeInt, Field(le=10 * 366)] = 7
     webhook_health_seconds: Seconds = 300
     rate_limit_per_minute: PositiveInt = 300
     transfer_concurrency: PositiveInt = 8

@@ -79,6 +79,8 @@ WRONG = [
     ("POLL_FIRST_SECONDS", "0"),
     ("POLL_MAX_SECONDS", "inf"),
     ("POLL_GIVE_UP_HOURS", "nan"),
+    ("RECHECK_DAYS", "999999"),
+    ("BACKFILL_DAYS", "999999"),
     ("POLL_GIVE_UP_HOURS", "1e12"),
     ("SETTLE_SECONDS", "-1"),
     ("LEASE_SECONDS", "-30"),
