@@ -113,6 +113,8 @@ def test_a_check_shows_every_meeting_and_changes_nothing(home: House) -> None:
 
 def test_wrong_usage_is_said_in_one_line_and_what_to_do(home: House, tmp_path: Path) -> None:
     assert "name the meetings, or say --all" in home.command("policy", "undo", code=2)
+    for beyond in (["--from", "9999-12-20"], ["--to", "0001-01-02"]):
+        assert "1990 to 2199" in home.command("policy", "check", *beyond, code=2)
     assert "--to is before --from" in home.command(
         "policy", "check", "--from", "2026-03-02", "--to", "2026-03-01", code=2
     )
