@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -12,6 +13,7 @@ from app.db import accounts as table
 from app.db.engine import Database
 from app.errors import (
     AccountUnknown,
+    DatabaseUnavailable,
     Forbidden,
     NotFound,
     TokenRefused,
@@ -231,7 +233,8 @@ class Accounts:
         if account is None or account.refresh_token or account.error:
             return
         error = f"Webex refuses the access token: `webex-ingest accounts add {name}` takes another"
-        with self._database.transaction() as session:
+        # Whoever asked goes on; the next refusal is noted as well.
+        with suppress(DatabaseUnavailable), self._database.transaction() as session:
             table.describe_account(session, account, error=error)
 
     def _find(self, name: str) -> Account | None:
