@@ -45,7 +45,7 @@ class DatabaseCollector(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """All figures, from one view of the database; raises DatabaseUnavailable."""
+        """All figures, but those of accounts from one view; raises DatabaseUnavailable."""
         with self._bench.database.reading() as session:
             yield from _of_ingests(session)
             yield self._of_gaps(session)

@@ -15,6 +15,7 @@ from app.ingestion.commands import request_meetings, resolve_instances
 from app.ingestion.registration import register
 from app.ingestion.tokens import OF_SETTINGS
 from app.models.words import Role
+from app.web.metrics import DatabaseCollector
 from app.webex.sign_in import TokenPair
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.archives import differences
@@ -248,12 +249,21 @@ def test_an_account_whose_token_nobody_renews_says_so_while_webex_refuses_it(two
     refused = {each.name: each.error or "" for each in two.bench.accounts.standings()}
     assert "WEBEX_ACCESS_TOKEN" in refused[OF_SETTINGS]
     assert "`webex-ingest accounts add bob`" in refused["bob"]
+    assert accounts_ok(two) == {OF_SETTINGS: 0, "bob": 0}
 
     two.control.call("POST", "/tokens", {"token": "bobs-token", **people("bob")})
     two.control.call("POST", "/tokens", {"token": "simulator-token", **people("host")})
     two.bench.accounts.look_after(two.bench.patience)
     two.live_until_complete(meeting_id)
     assert [each.error for each in two.bench.accounts.standings()] == [None, None]
+    assert accounts_ok(two) == {OF_SETTINGS: 1, "bob": 1}
+
+
+def accounts_ok(stage: Stage) -> dict[str, float]:
+    """What the figures say of each account."""
+    told = DatabaseCollector(stage.runtime).collect()
+    (ok,) = (each for each in told if each.name == "webex_ingest_account_ok")
+    return {each.labels["account"]: each.value for each in ok.samples}
 
 
 def people(name: str) -> dict[str, str]:
