@@ -84,5 +84,6 @@ def test_without_an_account_it_says_what_is_missing(home: House) -> None:
 
 def test_wrong_days_are_refused_in_one_line(home: House) -> None:
     assert "--from lies ahead" in home.command("report", "--from", "2099-01-01", code=2)
+    assert "1990 to 2199" in home.command("report", "--from", "0001-01-01", code=2)
     wrong = ("--from", "2026-03-02", "--to", "2026-03-01")
     assert "--to is before --from" in home.command("report", *wrong, code=2)
