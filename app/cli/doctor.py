@@ -10,7 +10,7 @@ from app.cli.output import json_option, print_json
 from app.cli.tools import command_runtime
 from app.db.auto_record import flips
 from app.db.ticks import last_tick
-from app.errors import DatabaseUnavailable, WebexError
+from app.errors import DatabaseUnavailable, TokenRefused, WebexError
 from app.ingestion.diagnosis import MENDED, Place, examine
 from app.ingestion.registration import look
 from app.ingestion.status import seconds_since
@@ -128,18 +128,20 @@ def _accounts(runtime: Runtime) -> Iterator[Check]:
         yield _account(runtime, standing)
 
 
+def _new_token(name: str) -> str:
+    if name == OF_SETTINGS:
+        return "Set WEBEX_ACCESS_TOKEN anew and restart, or run `webex-ingest login`."
+    return f"`webex-ingest login {name}` signs in again, `accounts add {name}` takes a token."
+
+
 def _account(runtime: Runtime, standing: AccountStatus) -> Check:
     name = f"account {account_text(standing.name)}"
     try:
         person = resources.me(runtime.bench.accounts.client(standing.name))
     except WebexError as error:
-        again = f" {standing.name}" if standing.name != OF_SETTINGS else ""
-        return Check(
-            name=name,
-            verdict="FAIL",
-            found=str(error),
-            mend=f"Sign in again with `webex-ingest login{again}`, or see WEBEX_ACCESS_TOKEN.",
-        )
+        is_refused = isinstance(error, TokenRefused) and error.status == 401
+        found = "Webex refuses its access token (401)" if is_refused else str(error)
+        return Check(name=name, verdict="FAIL", found=found, mend=_new_token(standing.name))
     found = f"is {person.emails[0] if person.emails else person.id}{_sites_text(runtime, standing)}"
     if sentence := account_sentence(standing, utc_now()):
         return Check(

@@ -43,10 +43,8 @@ def raise_for_answer(
     told = {"status": status, "tracking_id": _plain(response.headers.get("trackingId", ""), untold)}
     text = f"Webex answered {status}: {_message(response, untold)}"
     if status == 401:
-        text += (
-            " The access token is wrong or has expired: set WEBEX_ACCESS_TOKEN and restart, "
-            "or sign in with `webex-ingest login`."
-        )
+        # Whose it is this answer does not know.
+        text += " The access token is wrong or has expired: `webex-ingest doctor` says what to do."
     seconds = retry_after_seconds(response.headers.get("Retry-After"), now)
     if status == 429:
         raise RateLimited(text, retry_after_seconds=seconds, **told)  # type: ignore[arg-type]

@@ -60,10 +60,7 @@ def test_each_status_is_an_error_of_its_own(
     assert type(raised.value) is kind
     assert (raised.value.status, raised.value.code) == (status, code)
     assert raised.value.tracking_id == "ROUTERGW_simulated-fault"
-    advice = (
-        " The access token is wrong or has expired: set WEBEX_ACCESS_TOKEN and restart, "
-        "or sign in with `webex-ingest login`."
-    )
+    advice = " The access token is wrong or has expired: `webex-ingest doctor` says what to do."
     assert str(raised.value) == f"Webex answered {status}: No, not now." + (
         advice if status == 401 else ""
     )
