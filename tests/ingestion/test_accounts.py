@@ -247,7 +247,7 @@ def test_an_account_whose_token_nobody_renews_says_so_while_webex_refuses_it(two
         two.bench.accounts.client("bob").get("/people/me")
 
     refused = {each.name: each.error or "" for each in two.bench.accounts.standings()}
-    assert "WEBEX_ACCESS_TOKEN" in refused[OF_SETTINGS]
+    assert "`webex-ingest doctor` says what to do" in refused[OF_SETTINGS]
     assert "`webex-ingest accounts add bob`" in refused["bob"]
     assert accounts_ok(two) == {OF_SETTINGS: 0, "bob": 0}
 
