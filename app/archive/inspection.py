@@ -47,6 +47,17 @@ def damage_of(
     return None if digest.hexdigest() == sha256 else Damage.CHANGED
 
 
+def is_missing(place: Path) -> bool:
+    """Whether nothing is in a place; what cannot be looked at may be there."""
+    try:
+        place.lstat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def strays(folder: Path, known: Collection[str]) -> Iterator[tuple[str, Damage]]:
     """What lies in a folder besides known paths and the manifest, each relative to it."""
     for place in sorted(folder.rglob("*")):

@@ -9,7 +9,7 @@ import click
 
 from app.cli.accounts import account_text
 from app.cli.days import DAY, check_span, end_of, start_of
-from app.cli.output import json_option, print_json, print_table
+from app.cli.output import json_option, one_line, print_json, print_table
 from app.cli.tools import command_runtime
 from app.db.auto_record import flips
 from app.errors import NotFound, WebexError
@@ -261,5 +261,5 @@ def _when(moment: datetime | None) -> str:
 
 
 def _short(text: str | None) -> str:
-    words = " ".join((text or "").split())
+    words = one_line(text)
     return words if len(words) <= _LONGEST_TEXT else f"{words[: _LONGEST_TEXT - 1]}…"

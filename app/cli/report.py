@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import click
 
 from app.cli.days import DAY, check_span, end_of, start_of
-from app.cli.output import print_json, print_table
+from app.cli.output import one_line, print_json, print_table
 from app.cli.tools import command_runtime, wait_for_budget
 from app.ingestion.report import make_report
 from app.ingestion.wording import age_text, size_text
@@ -66,7 +66,7 @@ def _print_tables(made: Report) -> None:
     if made.lines:
         _print_totals("DAY", totals_by(made.lines, lambda each: each.day))
         click.echo()
-        _print_totals("HOST", totals_by(made.lines, lambda each: each.host_email or "?"))
+        _print_totals("HOST", totals_by(made.lines, lambda each: one_line(each.host_email) or "?"))
         click.echo()
     for each in made.gaps[:_MOST_GAPS]:
         click.echo(_gap(each))
@@ -94,7 +94,7 @@ def _print_totals(head: str, totals: Sequence[Totals]) -> None:
 
 
 def _gap(line: ReportLine) -> str:
-    whose = f"{line.host_email or '?'}, {line.title or 'untitled'}"
+    whose = f"{one_line(line.host_email) or '?'}, {one_line(line.title) or 'untitled'}"
     return f"{line.day}  {line.meeting_id}  ({whose}): {line.standing}: {'; '.join(line.missing)}"
 
 

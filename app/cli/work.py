@@ -39,7 +39,7 @@ def ingest(meeting_ids: tuple[str, ...], wait: bool, as_json: bool) -> None:
     commands.request_meetings(bench, instances)
     if not as_json:
         click.echo(f"{len(instances)} meeting(s) will be ingested.")
-    ended_well = follow(bench, instances, quiet=as_json) if wait else True
+    ended_well = follow(bench, instances, quiet=as_json) if wait and instances else True
     if as_json:
         print_json({"meetings": instances, "complete": ended_well if wait else None})
     for sentence in unread:

@@ -46,8 +46,6 @@ def begin_cursors(
             "since": since,
             "until": until,
             "reached": since,
-            "listed": 0,
-            "new": 0,
             "begun_at": now,
             "updated_at": now,
         }
@@ -61,13 +59,7 @@ def begin_cursors(
 
 
 def move_cursor(
-    session: Session,
-    cursor: BackfillCursor,
-    *,
-    reached: datetime,
-    listed: int,
-    new: int,
-    now: datetime,
+    session: Session, cursor: BackfillCursor, *, reached: datetime, now: datetime
 ) -> None:
     """Note how far a list was read; never back, and not of one that was begun anew meanwhile."""
     session.execute(
@@ -77,10 +69,5 @@ def move_cursor(
             col(BackfillCursor.begun_at) == cursor.begun_at,
             col(BackfillCursor.reached) <= reached,
         )
-        .values(
-            reached=reached,
-            listed=BackfillCursor.listed + listed,
-            new=BackfillCursor.new + new,
-            updated_at=now,
-        )
+        .values(reached=reached, updated_at=now)
     )

@@ -74,7 +74,11 @@ def backfill_due(bench: Workbench) -> None:
     with bench.database.reading() as session:
         cursors = cursors_of(session, BEAT)
     if _is_time(cursors, now, timedelta(seconds=pace.backfill_seconds)):
-        begin(bench, BEAT, Span(now - timedelta(days=pace.backfill_days), now), _warn)
+        span = Span(now - timedelta(days=pace.backfill_days), now)
+        try:
+            begin(bench, BEAT, span, _warn)
+        except WorkerStopping:
+            return
     until = time.monotonic() + _SECONDS_A_RUN
     for step in read_on(bench, BEAT, refused=_warn, is_over=lambda: time.monotonic() > until):
         if step.new:
@@ -140,8 +144,8 @@ def read_on(
     """Read lists on from where they were left, and bring in what is new, window by window.
 
     Whoever is stopped at any moment has one window to read again. A list that is refused holds up
-    no other and is as far as it was. ``wait`` waits until the budget of requests allows another;
-    without it a list stops there.
+    no other: it is as far as it was, or over where Webex refuses it for good. ``wait`` waits until
+    the budget of requests allows another; without it a list stops there.
     """
     with bench.database.reading() as session:
         cursors = [each for each in cursors_of(session, purpose) if not each.is_finished]
@@ -153,7 +157,7 @@ def read_on(
         try:
             for step, news in _windows(bench, feed, span, refused, wait):
                 _bring(bench, feed, news)
-                _move(bench, cursor, step.reached, listed=step.listed, new=step.new)
+                _move(bench, cursor, step.reached)
                 yield step
                 if is_over():
                     return
@@ -166,12 +170,9 @@ def read_on(
                 _move(bench, cursor, cursor.until)
 
 
-def _move(
-    bench: Workbench, cursor: BackfillCursor, reached: datetime, *, listed: int = 0, new: int = 0
-) -> None:
+def _move(bench: Workbench, cursor: BackfillCursor, reached: datetime) -> None:
     with bench.database.transaction() as session:
-        told = {"listed": listed, "new": new}
-        move_cursor(session, cursor, reached=reached, now=bench.clock(), **told)
+        move_cursor(session, cursor, reached=reached, now=bench.clock())
 
 
 def look_through(

@@ -12,7 +12,7 @@ class BackfillCursor(SQLModel, table=True):
     """How far one of Webex's lists was read: all before ``reached`` of ``since`` to ``until``.
 
     ``purpose`` is what it is read for: ``beat``, or the days that somebody asked for. Without a
-    site it is the list of all sites of the account. ``listed`` and ``new`` count items.
+    site it is the list of all sites of the account.
     """
 
     __tablename__ = "backfill_cursor"
@@ -26,8 +26,6 @@ class BackfillCursor(SQLModel, table=True):
     since: datetime = Field(sa_type=UtcDateTime)
     until: datetime = Field(sa_type=UtcDateTime)
     reached: datetime = Field(sa_type=UtcDateTime)
-    listed: int = 0
-    new: int = 0
     begun_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
 

@@ -147,6 +147,11 @@ def test_ingest_of_a_series_of_which_webex_cannot_read_one_takes_the_others_and_
     assert said.startswith("1 meeting(s) will be ingested.\n")
     assert f"not every meeting of {series} is known: Webex could not read 1 item(s)" in said
 
+    control.forget_faults()
+    control.add_fault(path_regex="^/v1/meetings", answer={"unreadable_items": 2}, times=None)
+    none = home.command("ingest", series, "--wait", code=1)
+    assert none.startswith("0 meeting(s) will be ingested.\n")
+
 
 def test_replay_of_an_empty_inbox_says_so(home: House) -> None:
     assert "nothing to replay" in home.command("replay")

@@ -46,6 +46,15 @@ def test_a_gap_is_named_and_ends_with_one(home: House) -> None:
     assert "1 gap(s) from " in said
 
 
+def test_a_title_says_nothing_to_the_terminal(home: House) -> None:
+    held(home, days_ago=1, title="Demo\x1b[2J\nfor all")
+
+    said = home.command("report", code=1)
+
+    assert "(host@example.com, Demo [2J for all): unknown" in said
+    assert "\x1b" not in said
+
+
 def test_no_meeting_is_no_gap(home: House) -> None:
     said = home.command("report", "--from", "2026-03-01", "--to", "2026-03-07")
 

@@ -132,8 +132,6 @@ ROWS: dict[str, dict[str, Any]] = {
         "since": NOW,
         "until": NOW,
         "reached": NOW,
-        "listed": 3,
-        "new": 1,
         "begun_at": NOW,
         "updated_at": NOW,
     },

@@ -82,6 +82,13 @@ def test_meetings_of_which_no_webhook_came_are_brought_whole(stage: Stage) -> No
         assert differences(stage, meeting_id) == []
 
 
+def test_an_id_that_no_meeting_can_have_makes_none(stage: Stage) -> None:
+    odd = {"id": "../../etc/x_I_1", "state": "ended", "meetingType": "meeting"}
+    stage.control.add_fault(path_regex="^/v1/meetings[?]", body={"items": [odd]}, times=None)
+
+    assert found(backfill(stage))["meetings"] == (0, 0)
+
+
 def test_what_is_known_is_no_news(stage: Stage) -> None:
     meeting_id = held(stage)
     backfill(stage)

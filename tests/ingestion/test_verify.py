@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
 from app.archive.inspection import Damage
+from app.errors import ArchiveUnavailable
 from app.ingestion.verify import Finding, verify
+from app.models.tables import Ingest
+from app.models.words import State
 from tests.ingestion.archives import differences, manifest_of
 from tests.stage import Stage
 
@@ -138,3 +143,30 @@ def test_a_manifest_that_is_gone_is_written_again(stage: Stage, meeting_id: str)
         True,
     )
     assert differences(stage, meeting_id) == []
+
+
+def test_an_archive_that_is_not_there_at_all_is_no_damage(stage: Stage, meeting_id: str) -> None:
+    elsewhere = stage.archive.with_name("elsewhere")
+    stage.archive.rename(elsewhere)
+    for is_mounted in (False, True):
+        if is_mounted:
+            stage.archive.mkdir()
+        with pytest.raises(ArchiveUnavailable, match="Nothing was changed"):
+            findings(stage)
+    stage.archive.rmdir()
+    elsewhere.rename(stage.archive)
+
+    assert findings(stage, deep=True) == []
+    assert stage.meeting(meeting_id).completed_at is not None
+
+
+def test_what_a_worker_is_at_is_left_to_it(stage: Stage, meeting_id: str) -> None:
+    place = file_of(stage, meeting_id, "participants.json")
+    row = stage.ingest(meeting_id, "meetingParticipants")
+    assert row.id is not None
+    with stage.bench.database.transaction() as session:
+        session.execute(update(Ingest).where(col(Ingest.id) == row.id).values(state=State.RUNNING))
+    flip_a_byte(place)
+
+    assert findings(stage, deep=True) == []
+    assert place.is_file()

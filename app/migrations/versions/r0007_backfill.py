@@ -22,8 +22,6 @@ def upgrade() -> None:
         sa.Column("since", moment, nullable=False),
         sa.Column("until", moment, nullable=False),
         sa.Column("reached", moment, nullable=False),
-        sa.Column("listed", sa.Integer(), nullable=False),
-        sa.Column("new", sa.Integer(), nullable=False),
         sa.Column("begun_at", moment, nullable=False),
         sa.Column("updated_at", moment, nullable=False),
         sa.UniqueConstraint("purpose", "account", "resource", "site_url"),
