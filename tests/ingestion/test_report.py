@@ -74,6 +74,15 @@ def test_what_nobody_told_of_is_a_gap_until_it_is_fetched(stage: Stage) -> None:
     assert line(stage, meeting_id).standing is Standing.HERE
 
 
+def test_what_is_listed_without_a_start_is_a_gap_as_well(stage: Stage) -> None:
+    items = [{"id": "0123456789abcdef0123456789abcdef_I_7", "meetingType": "meeting"}]
+    stage.control.add_fault(path_regex="^/v1/meetings[?]", body={"items": items}, times=None)
+
+    (found,) = report(stage).lines
+
+    assert (found.standing, found.day, found.is_gap) == (Standing.UNKNOWN, "?", True)
+
+
 def test_what_has_failed_is_a_gap_and_says_why(stage: Stage) -> None:
     stage.control.add_fault(path_regex="/recordings/", status=501, times=None)
     meeting_id = held(stage)
