@@ -21,7 +21,7 @@ from app.errors import IngestError
 from app.logs import configure_logs
 from app.models.words import Queue
 from app.runtime import Runtime, required_broker
-from workers.stopping import SharedFlag, end_after, ending
+from workers.stopping import SharedFlag, end_after, end_without_a_reader, ending
 from workers.tasks import register_tasks
 
 SWEEP_EXPIRES_SECONDS = 10
@@ -114,6 +114,9 @@ def _connect_signals(runtime: Runtime, stop: SharedFlag) -> None:
         stop.set()
         end_after(LONGEST_STOP_SECONDS)
 
+    def child_begins(**_: Any) -> None:
+        end_without_a_reader()
+
     def bound_the_end_of_beat(**_: Any) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, ending(signal.getsignal(number), LONGEST_STOP_SECONDS))
@@ -122,4 +125,5 @@ def _connect_signals(runtime: Runtime, stop: SharedFlag) -> None:
     signals.setup_logging.connect(set_up_logs, weak=False)
     signals.celeryd_init.connect(check_database, weak=False)
     signals.worker_shutting_down.connect(stop_working, weak=False)
+    signals.worker_process_init.connect(child_begins, weak=False)
     signals.beat_init.connect(bound_the_end_of_beat, weak=False)

@@ -8,9 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from billiard import pool
 from billiard.process import active_children
 
 log = structlog.get_logger()
+
+UNREAD_RESULT_SECONDS = 2
+"""How long a child that ends waits for somebody to read what it has told."""
 
 
 class SharedFlag:
@@ -41,6 +45,17 @@ def end_after(seconds: float) -> None:
     watch = threading.Timer(seconds, _end_by_force)
     watch.daemon = True
     watch.start()
+
+
+def end_without_a_reader() -> None:
+    """Let this child end soon, although nobody may read what became of its last task.
+
+    A worker that stops forgets a task that it has handed to a child but not yet seen accepted, and
+    reads no more; the child does the task, and would wait thirty seconds for its result to be read.
+    Nothing is lost with it: what became of work is in the database.
+    """
+    interval = pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_INTERVAL
+    pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = int(UNREAD_RESULT_SECONDS / interval)
 
 
 def ending(handler: Any, seconds: float) -> Callable[[int, Any], None]:

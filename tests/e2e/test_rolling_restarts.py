@@ -61,6 +61,7 @@ def test_workers_are_replaced_in_turn_while_they_transfer(
         home.scaled_out(pools) as running,
         ExitStack() as stack,
     ):
+        stack.callback(database.dispose)
         home.register()
         control = home.simulator.control
         recordings = [{"bytes": BYTES, "audio": False}] * RECORDINGS
@@ -83,7 +84,6 @@ def test_workers_are_replaced_in_turn_while_they_transfer(
             stop(program)
         ended = [row for row in rows(database) if row.state == State.RUNNING or row.lost]
         assert ended == []
-    database.dispose()
 
 
 def stall(home: House) -> None:
