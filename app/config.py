@@ -125,6 +125,8 @@ class Settings(BaseSettings):
     backfill_seconds: Seconds = 3600
     backfill_days: Annotated[PositiveInt, Field(le=10 * 366)] = 7
     recheck_days: Annotated[NonNegativeInt, Field(le=10 * 366)] = 7
+    scrub_days: Annotated[NonNegativeInt, Field(le=10 * 366)] = 30
+    scrub_bytes_per_second: Annotated[int, Field(ge=1024)] = 20 * 1024**2
     webhook_health_seconds: Seconds = 300
     rate_limit_per_minute: PositiveInt = 300
     transfer_concurrency: PositiveInt = 8

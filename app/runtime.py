@@ -153,6 +153,8 @@ def _pace(settings: Settings) -> Pace:
         recheck_days=settings.recheck_days,
         backfill_seconds=settings.backfill_seconds,
         backfill_days=settings.backfill_days,
+        scrub_days=settings.scrub_days,
+        scrub_bytes_per_second=settings.scrub_bytes_per_second,
     )
 
 

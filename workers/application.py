@@ -13,6 +13,7 @@ from app.dispatch.broker import (
     BACKFILL_TASK,
     POLICY_TASK,
     RECHECK_TASK,
+    SCRUB_TASK,
     SWEEP_TASK,
     WEBHOOKS_TASK,
     broker_settings,
@@ -33,6 +34,8 @@ RECHECK_SECONDS = 60.0
 """How often transcripts that are due for it are compared with Webex's."""
 BACKFILL_LOOK_SECONDS = 60.0
 """How often it is asked whether Webex's lists are to be read again, or read on."""
+SCRUB_LOOK_SECONDS = 60.0
+"""How often it is asked whether stored files are to be read again."""
 LONGEST_STOP_SECONDS = 8
 """What works gives its lease back within a second or so; a pool may wait for a child for ever."""
 
@@ -58,13 +61,15 @@ def create_celery(build_runtime: Callable[[Callable[[], bool]], Runtime]) -> Cel
         app.conf.beat_schedule["policy"] = _scheduled(POLICY_TASK, POLICY_SECONDS)
     if settings.recheck_days:
         app.conf.beat_schedule["recheck"] = _scheduled(RECHECK_TASK, RECHECK_SECONDS)
+    if settings.scrub_days:
+        app.conf.beat_schedule["scrub"] = _scheduled(SCRUB_TASK, SCRUB_LOOK_SECONDS)
     register_tasks(app, runtime)
     _connect_signals(runtime, stop)
     return app
 
 
 def _scheduled(task: str, seconds: float, *, expires: float | None = None) -> dict[str, Any]:
-    # What nobody took until the next one is due is worth nothing. What asks Webex must not stand
+    # What nobody took until the next one is due is worth nothing. What takes long must not stand
     # in the way of the sweep, which may have one process for itself.
     queue = Queue.CONTROL if task == SWEEP_TASK else Queue.POLL
     options = {"queue": queue, "expires": expires or seconds}

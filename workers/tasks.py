@@ -10,6 +10,7 @@ from app.dispatch.broker import (
     POLICY_TASK,
     RECHECK_TASK,
     RUN_TASK,
+    SCRUB_TASK,
     SWEEP_TASK,
     WEBHOOKS_TASK,
 )
@@ -19,6 +20,7 @@ from app.ingestion.diagnosis import Place
 from app.ingestion.recheck import recheck_due
 from app.ingestion.registration import reactivate
 from app.ingestion.run import run_ingest
+from app.ingestion.scrub import scrub_due
 from app.ingestion.sweep import WORK_QUEUES, nudge_due, sweep
 from app.runtime import Runtime
 
@@ -58,6 +60,7 @@ def _kept_up(runtime: Runtime) -> dict[str, Callable[[], object]]:
         POLICY_TASK: lambda: judge_due(bench),
         RECHECK_TASK: lambda: recheck_due(bench),
         BACKFILL_TASK: lambda: backfill_due(bench),
+        SCRUB_TASK: lambda: scrub_due(bench),
         WEBHOOKS_TASK: keep_webhooks,
     }
 

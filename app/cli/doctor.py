@@ -9,13 +9,16 @@ from app.cli.accounts import account_text
 from app.cli.output import json_option, print_json
 from app.cli.tools import command_runtime
 from app.db.auto_record import flips
+from app.db.figures import stock_of_kinds
+from app.db.files import damaged_files
 from app.db.ticks import last_tick
 from app.errors import DatabaseUnavailable, TokenRefused, WebexError
 from app.ingestion.diagnosis import MENDED, Place, examine
 from app.ingestion.registration import look
+from app.ingestion.scrub import Standing, scrub_standing
 from app.ingestion.status import seconds_since
 from app.ingestion.tokens import OF_SETTINGS
-from app.ingestion.wording import account_sentence, age_text, size_text
+from app.ingestion.wording import account_sentence, age_text, damage_sentence, size_text
 from app.models.status import AccountStatus
 from app.models.times import utc_now
 from app.models.words import Flip, Queue
@@ -214,6 +217,46 @@ def _policy(runtime: Runtime) -> Iterator[Check]:
         yield Check(name="policy", verdict="OK", found="no planned meeting was refused")
 
 
+def _files(runtime: Runtime) -> Iterator[Check]:
+    with runtime.bench.database.reading() as session:
+        count = sum(each.damaged for each in stock_of_kinds(session).values())
+        latest = damaged_files(session, limit=1)
+    for file, meeting in latest:
+        yield Check(
+            name="files",
+            verdict="FAIL",
+            found=f"{count} stored file(s) are damaged and cannot be fetched again",
+            mend=f"Meeting {meeting.meeting_id}, {file.path}: {file.damage}; "
+            f"{damage_sentence(file.damage or '')}. `webex-ingest status` names the others.",
+        )
+
+
+def _scrub(runtime: Runtime) -> Iterator[Check]:
+    days = runtime.settings.scrub_days
+    standing = scrub_standing(runtime.bench) if days else None
+    if standing is None:
+        return
+    age = age_text(seconds_since(standing.unread_since, runtime.bench.clock()))
+    if standing.is_late:
+        yield Check(
+            name="scrub",
+            verdict="WARN",
+            found=f"a file was last read {age} ago, and SCRUB_DAYS is {days}",
+            mend=_rate_text(standing, runtime.settings.scrub_bytes_per_second),
+        )
+    else:
+        yield Check(name="scrub", verdict="OK", found=f"every file was read in the last {age}")
+
+
+def _rate_text(standing: Standing, rate: int) -> str:
+    if standing.needed_rate <= rate:
+        return (
+            "Its rate would do: see that workers and beat run all the time, and what the log says."
+        )
+    told = f"{standing.needed_rate} ({size_text(standing.needed_rate)} a second)"
+    return f"Set SCRUB_BYTES_PER_SECOND to {told} or more, or SCRUB_DAYS to more days."
+
+
 _LOOKS: tuple[Callable[[Runtime], Iterator[Check]], ...] = (
     _database,
     _archive,
@@ -222,4 +265,6 @@ _LOOKS: tuple[Callable[[Runtime], Iterator[Check]], ...] = (
     _accounts,
     _webhooks,
     _policy,
+    _files,
+    _scrub,
 )

@@ -16,7 +16,7 @@ from app.errors import NotFound, WebexError
 from app.ingestion import auto_record
 from app.ingestion import policy as use_case
 from app.ingestion.policy import Forecast
-from app.models.tables import AutoRecord
+from app.models.planned import AutoRecord
 from app.models.times import format_time, utc_now
 from app.models.words import Flip
 from app.runtime import Runtime

@@ -11,6 +11,7 @@ from app.errors import NotFound
 from app.ingestion.status import meeting_status, overview
 from app.ingestion.wording import (
     account_sentence,
+    damage_sentence,
     here_text,
     running_text,
     size_text,
@@ -41,7 +42,7 @@ _SAID = {
 def status(meeting_id: str | None, as_json: bool) -> None:
     """Show how things stand overall, or one meeting with every resource and file.
 
-    Exits with 1 when something has failed.
+    Exits with 1 when something has failed, or a stored file is damaged.
     """
     settings = load_settings()
     database = open_database(settings)
@@ -50,7 +51,7 @@ def status(meeting_id: str | None, as_json: bool) -> None:
     if meeting_id is None:
         told = overview(database, now=now, lease_seconds=lease_seconds)
         print_json(told.model_dump(mode="json")) if as_json else _print_overview(told)
-        raise SystemExit(1 if told.failures else 0)
+        raise SystemExit(1 if told.failures or told.damaged_files else 0)
     meeting = meeting_status(database, meeting_id, now=now, lease_seconds=lease_seconds)
     if meeting is None:
         raise NotFound(
@@ -58,7 +59,8 @@ def status(meeting_id: str | None, as_json: bool) -> None:
         )
     print_json(meeting.model_dump(mode="json")) if as_json else _print_meeting(meeting)
     failed = any(ingest.state == State.FAILED for ingest in meeting.ingests)
-    raise SystemExit(1 if failed else 0)
+    damaged = any(file.damage for file in meeting.files)
+    raise SystemExit(1 if failed or damaged else 0)
 
 
 def _print_overview(told: Overview) -> None:
@@ -87,6 +89,11 @@ def _print_overview(told: Overview) -> None:
         click.echo(f"FAILED    {failure.meeting_id} {name}: {failure.error} ({failure.error_code})")
     if told.failures:
         click.echo("          `webex-ingest retry --failed` tries them again")
+    for each in told.damaged:
+        what_to_do = damage_sentence(each.damage)
+        click.echo(f"DAMAGED   {each.meeting_id} {each.path}: {each.damage}; {what_to_do}")
+    if told.damaged_files > len(told.damaged):
+        click.echo(f"          and {told.damaged_files - len(told.damaged)} more")
     if told.put_aside:
         _print_put_aside(told.put_aside)
 
@@ -134,8 +141,13 @@ def _print_meeting(meeting: MeetingStatus) -> None:
     )
     if meeting.files:
         click.echo()
-        rows = [(each.path, size_text(each.bytes), each.sha256[:16]) for each in meeting.files]
-        print_table(("FILE", "SIZE", "SHA-256"), rows)
+        print_table(
+            ("FILE", "SIZE", "SHA-256", ""),
+            [
+                (each.path, size_text(each.bytes), each.sha256[:16], (each.damage or "").upper())
+                for each in meeting.files
+            ],
+        )
     if meeting.state is MeetingState.IN_PROGRESS and meeting.participants:
         click.echo()
         print_table(

@@ -6,23 +6,15 @@ from dataclasses import asdict
 
 import click
 
-from app.archive.inspection import Damage
 from app.cli.output import json_option, print_json, print_table
 from app.cli.tools import command_runtime
 from app.db.figures import count_stored
 from app.errors import NotFound
 from app.ingestion import verify as use_case
-from app.ingestion.verify import Finding, Verdict
-from app.ingestion.wording import size_text
+from app.ingestion.integrity import Finding
+from app.ingestion.verify import Verdict
+from app.ingestion.wording import damage_sentence, size_text
 from app.ingestion.workbench import Workbench
-
-_WHAT_TO_DO = {
-    Damage.MISSING: "it is an earlier version, or Webex has it no more: bring it from a backup",
-    Damage.CHANGED: "it is an earlier version, or Webex has it no more: bring it from a backup",
-    Damage.UNREADABLE: "let the user of webex-ingest read it",
-    Damage.EXTRA: "nobody has stored it: move it elsewhere",
-    Damage.PART: "what is left of a download: delete it",
-}
 
 
 @click.command()
@@ -85,4 +77,4 @@ def _print(verdicts: Sequence[Verdict], findings: Sequence[Finding], *, deep: bo
 
 
 def _what_comes(finding: Finding) -> str:
-    return "fetched again" if finding.is_fetched_again else _WHAT_TO_DO[finding.damage]
+    return "fetched again" if finding.is_fetched_again else damage_sentence(finding.damage)

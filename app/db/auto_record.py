@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from app.db.statements import insert_into
-from app.models.tables import AutoRecord
+from app.models.planned import AutoRecord
 from app.models.words import Flip
 
 _SWITCHED = (Flip.SWITCHING, Flip.SWITCHED_ON)

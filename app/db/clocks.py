@@ -7,7 +7,9 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from app.db.ticks import last_tick, tick
-from app.models.tables import AutoRecord, Ingest, Tick, WebhookEvent
+from app.models.planned import AutoRecord
+from app.models.scrub import Scrub
+from app.models.tables import Ingest, Meeting, Tick, WebhookEvent
 from app.models.words import State
 
 SET_BACK = timedelta(minutes=5)
@@ -41,6 +43,7 @@ def forget_the_future(session: Session, *, now: datetime) -> None:
     running = (col(Ingest.state) == State.RUNNING, col(Ingest.heartbeat_at) > now)
     planned = col(AutoRecord.next_attempt_at) > now
     new = (col(WebhookEvent.outcome).is_(None), col(WebhookEvent.next_attempt_at) > now)
+    read = (col(Meeting.folder).is_not(None), col(Meeting.verified_at) > now)
     for change in (
         update(Ingest).where(*waiting).values(next_attempt_at=now),
         update(Ingest).where(*running).values(heartbeat_at=now),
@@ -49,5 +52,8 @@ def forget_the_future(session: Session, *, now: datetime) -> None:
         update(WebhookEvent).where(*new).values(next_attempt_at=now),
         update(AutoRecord).where(planned).values(next_attempt_at=now),
         update(Ingest).where(col(Ingest.rechecked_at) > now).values(rechecked_at=now),
+        update(Meeting).where(*read).values(verified_at=now),
+        update(Scrub).where(col(Scrub.held_until) > now).values(held_until=now),
+        update(Scrub).where(col(Scrub.paid_until) > now).values(paid_until=now),
     ):
         session.execute(change)

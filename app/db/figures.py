@@ -16,10 +16,11 @@ from app.models.words import CORE_RESOURCES, Queue, State
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """How many files there are, and how large they are together."""
+    """How many files there are, how large they are together, and how many are damaged."""
 
     files: int
     bytes: int
+    damaged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,9 @@ def count_deliveries(session: Session) -> int:
 def stock_of_kinds(session: Session) -> dict[str, Stock]:
     """The stored files of each kind."""
     kind = col(File.kind)
-    sums = select(kind, func.count(), func.sum(col(File.bytes))).group_by(kind)
-    return {kind: Stock(files, int(size)) for kind, files, size in session.execute(sums)}
+    damaged = func.count(col(File.damage))
+    sums = select(kind, func.count(), func.sum(col(File.bytes)), damaged).group_by(kind)
+    return {kind: Stock(files, int(size), bad) for kind, files, size, bad in session.execute(sums)}
 
 
 def stock_of_meetings(session: Session, meeting_row_ids: Sequence[int]) -> dict[int, Stock]:

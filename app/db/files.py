@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from app.models.tables import File, Participant, Snippet
+from app.models.tables import File, Meeting, Participant, Snippet
 
 
 def files_of(session: Session, meeting_row_id: int) -> list[File]:
@@ -22,6 +22,27 @@ def files_of(session: Session, meeting_row_id: int) -> list[File]:
 def forget_file(session: Session, file: File) -> None:
     """Delete the row of a file that is not there any more as it was stored."""
     session.execute(delete(File).where(col(File.id) == file.id, col(File.sha256) == file.sha256))
+
+
+def note_damage(session: Session, file: File, damage: str | None) -> None:
+    """Say what is wrong with a file that nobody can fetch again, or that nothing is any more."""
+    session.execute(
+        update(File)
+        .where(col(File.id) == file.id, col(File.sha256) == file.sha256)
+        .values(damage=damage)
+    )
+
+
+def damaged_files(session: Session, *, limit: int) -> list[tuple[File, Meeting]]:
+    """Files that are damaged, with their meetings; the latest stored first."""
+    rows = session.execute(
+        select(File, Meeting)
+        .join(Meeting, col(Meeting.id) == col(File.meeting_row_id))
+        .where(col(File.damage).is_not(None))
+        .order_by(col(File.id).desc())
+        .limit(limit)
+    )
+    return [(file, meeting) for file, meeting in rows]
 
 
 def latest_file(

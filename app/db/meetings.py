@@ -210,6 +210,47 @@ def stale_manifests(session: Session, *, limit: int) -> list[int]:
     )
 
 
+def longest_unread(session: Session) -> tuple[Meeting, datetime] | None:
+    """The meeting whose files were read longest ago, and when that was.
+
+    Storing a file reads it, and a meeting has no file before it was first heard of. Those never
+    read again and the others are two questions, each of which an index answers.
+    """
+    verified_at, seen_at = col(Meeting.verified_at), col(Meeting.first_seen_at)
+    first = (
+        select(Meeting)
+        .where(col(Meeting.folder).is_not(None))
+        .order_by(verified_at, seen_at, col(Meeting.id))
+        .limit(1)
+    )
+    found = [
+        session.scalars(first.where(which)).one_or_none()
+        for which in (verified_at.is_(None), verified_at.is_not(None))
+    ]
+    told = [(each, each.verified_at or each.first_seen_at) for each in found if each is not None]
+    return min(told, key=lambda each: each[1], default=None)
+
+
+def neighbours_of(session: Session, meeting: Meeting, *, count: int) -> list[list[str]]:
+    """The folders of so many meetings that were made just before one, and just after it."""
+    folder, row_id = col(Meeting.folder), col(Meeting.id)
+    some = select(folder).where(folder.is_not(None)).limit(count)
+    before = some.where(row_id < meeting.id).order_by(row_id.desc())
+    after = some.where(row_id > meeting.id).order_by(row_id)
+    sides = (session.scalars(before), session.scalars(after))
+    return [[each for each in side if each is not None] for side in sides]
+
+
+def note_verified(session: Session, meeting: Meeting, at: datetime) -> None:
+    """Say that all files of a meeting were read whole since then."""
+    before = col(Meeting.verified_at)
+    session.execute(
+        update(Meeting)
+        .where(col(Meeting.id) == meeting.id, before.is_(None) | (before < at))
+        .values(verified_at=at)
+    )
+
+
 def settle_completeness(session: Session, meeting_row_id: int, *, now: datetime) -> bool:
     """Mark a meeting complete when its core resources have ended well, else not complete.
 

@@ -14,6 +14,7 @@ WEBHOOKS_TASK = "webex_ingest.webhooks"
 POLICY_TASK = "webex_ingest.policy"
 RECHECK_TASK = "webex_ingest.recheck"
 BACKFILL_TASK = "webex_ingest.backfill"
+SCRUB_TASK = "webex_ingest.scrub"
 SWEEP_TASK = "webex_ingest.sweep"
 RUN_TASK = "webex_ingest.run"
 

@@ -29,8 +29,8 @@ from app.errors import (
     WorkerStopping,
 )
 from app.ingestion.workbench import Workbench
+from app.models.planned import AutoRecord
 from app.models.policy import Matter, Policy, ScheduledType, Subject
-from app.models.tables import AutoRecord
 from app.models.webex import MeetingDetails, is_instance
 from app.models.words import Flip
 from app.webex import resources

@@ -13,13 +13,14 @@ from sqlalchemy.orm import Session
 from app.db import figures
 from app.db.accounts import all_accounts
 from app.db.engine import Database
-from app.db.files import files_of, participants_of
+from app.db.files import damaged_files, files_of, participants_of
 from app.db.meetings import find_meeting
 from app.db.standing import ingests_of
 from app.db.ticks import last_tick
 from app.ingestion.wording import missing_sentences
 from app.models.status import (
     AccountStatus,
+    DamagedFile,
     Failure,
     FileStatus,
     IngestStatus,
@@ -38,12 +39,15 @@ from app.models.words import Reason, Resource, State
 
 _MOST_FAILURES = 20
 _MOST_PUT_ASIDE = 20
+_MOST_DAMAGED = 20
 
 
 def overview(database: Database, *, now: datetime, lease_seconds: float) -> Overview:
     """How everything stands; raises DatabaseUnavailable."""
     with database.reading() as session:
         stock = figures.stock_of_kinds(session).values()
+        damaged = sum(each.damaged for each in stock)
+        latest = damaged_files(session, limit=_MOST_DAMAGED) if damaged else []
         states: defaultdict[str, int] = defaultdict(int)
         for (_resource, state), number in figures.count_ingests(session).items():
             states[state] += number
@@ -66,6 +70,8 @@ def overview(database: Database, *, now: datetime, lease_seconds: float) -> Over
                 PutAside.model_validate(event.model_dump())
                 for event in figures.events_put_aside(session, limit=_MOST_PUT_ASIDE)
             ],
+            damaged_files=damaged,
+            damaged=[_damaged(file, meeting) for file, meeting in latest],
         )
 
 
@@ -195,6 +201,11 @@ def _failure(ingest: Ingest, meeting: Meeting) -> Failure:
         error=ingest.error,
         ended_at=ingest.ended_at,
     )
+
+
+def _damaged(file: File, meeting: Meeting) -> DamagedFile:
+    told = {"meeting_id": meeting.meeting_id, "title": meeting.title}
+    return DamagedFile.model_validate(told | {"path": file.path, "damage": file.damage})
 
 
 def _line(

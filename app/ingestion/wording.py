@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from app.archive.inspection import Damage
 from app.models.status import AccountStatus, IngestStatus, Transfers
 from app.models.words import Reason, Resource, State
 
@@ -64,6 +65,20 @@ _REASONS = {
     Reason.SHUTDOWN: "interrupted by a restart, goes on by itself",
 }
 
+_FROM_BACKUP = (
+    "it is an earlier version, or Webex has it no more: bring it from a backup, then "
+    "`webex-ingest verify --deep` looks at it again"
+)
+_DAMAGES = {
+    Damage.MISSING: _FROM_BACKUP,
+    Damage.CHANGED: _FROM_BACKUP,
+    Damage.UNREADABLE: (
+        "let the user of webex-ingest read it, then `webex-ingest verify --deep` looks at it again"
+    ),
+    Damage.EXTRA: "nobody has stored it: move it elsewhere",
+    Damage.PART: "what is left of a download: delete it",
+}
+
 SIGN_IN_WARNING = timedelta(days=14)
 """So long before a refresh token ends people are told: nobody but them can make a new one."""
 
@@ -80,6 +95,11 @@ def resource_name(resource: str, resource_id: str = "") -> str:
 def reason_sentence(reason: str) -> str:
     """A reason in plain words, without a full stop."""
     return _REASONS.get(Reason(reason), reason) if reason in set(Reason) else _spaced(reason)
+
+
+def damage_sentence(damage: str) -> str:
+    """What to do about a file that is not as it was stored and cannot be fetched again."""
+    return _DAMAGES[Damage(damage)]
 
 
 def look_time(moment: datetime, now: datetime) -> str:

@@ -38,6 +38,8 @@ class Pace:
     recheck_days: int = 0
     backfill_seconds: float = 3600
     backfill_days: int = 7
+    scrub_days: int = 30
+    scrub_bytes_per_second: int = 20 * 1024**2
 
     @property
     def extra_seconds(self) -> float:

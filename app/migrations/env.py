@@ -4,9 +4,10 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
-from app.models.cursors import BackfillCursor
+from app.models import cursors, planned, scrub  # noqa: F401 -- each brings its table
 from app.models.tables import UtcDateTime
 
 
@@ -29,8 +30,7 @@ def run() -> None:
         connection = Database(load_settings().database_url.get_secret_value()).engine.connect()
     context.configure(
         connection=connection,
-        # That of all tables: this module knows the others.
-        target_metadata=BackfillCursor.metadata,
+        target_metadata=SQLModel.metadata,
         render_item=render_item,
         render_as_batch=True,
         compare_type=True,

@@ -57,6 +57,15 @@ class PutAside(Told):
     last_received_at: Time
 
 
+class DamagedFile(Told):
+    """One stored file that is not as it was and cannot be fetched again."""
+
+    meeting_id: str
+    title: str | None
+    path: str
+    damage: str
+
+
 class AccountStatus(Told):
     """An account and how long its tokens last; ``name`` is empty for the one of the settings.
 
@@ -119,6 +128,8 @@ class Overview(Told):
     failures: list[Failure]
     accounts: list[AccountStatus]
     put_aside: list[PutAside]
+    damaged_files: int
+    damaged: list[DamagedFile]
 
     @property
     def is_busy(self) -> bool:
@@ -180,7 +191,7 @@ class IngestStatus(Told):
 
 
 class FileStatus(Told):
-    """One stored file; ``path`` is relative to the meeting's folder."""
+    """One stored file; ``path`` is relative to the folder, ``damage`` what is wrong with it now."""
 
     path: str
     resource: str
@@ -190,6 +201,7 @@ class FileStatus(Told):
     sha256: str
     file_version: int
     stored_at: Time
+    damage: str | None
 
 
 class ParticipantStatus(Told):

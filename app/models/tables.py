@@ -15,7 +15,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
 
-from app.models.words import Flip, Priority, State
+from app.models.words import Priority, State
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -85,7 +85,10 @@ class WebhookEvent(SQLModel, table=True):
 
 
 class Meeting(SQLModel, table=True):
-    """One meeting instance; ``folder`` is fixed before its first file and never moves."""
+    """One meeting instance; ``folder`` is fixed before its first file and never moves.
+
+    All its files were last read whole at ``verified_at``, or when they were stored.
+    """
 
     id: int | None = Field(default=None, primary_key=True)
     meeting_id: str = Field(unique=True)
@@ -105,6 +108,7 @@ class Meeting(SQLModel, table=True):
     revision: int = 0
     manifest_revision: int = 0
     completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    verified_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     first_seen_at: datetime = Field(sa_type=UtcDateTime)
 
     __table_args__ = (
@@ -113,6 +117,14 @@ class Meeting(SQLModel, table=True):
             "id",
             sqlite_where=text("manifest_revision < revision AND folder IS NOT NULL"),
             postgresql_where=text("manifest_revision < revision AND folder IS NOT NULL"),
+        ),
+        Index(
+            "ix_meeting_verified",
+            "verified_at",
+            "first_seen_at",
+            "id",
+            sqlite_where=text("folder IS NOT NULL"),
+            postgresql_where=text("folder IS NOT NULL"),
         ),
     )
 
@@ -202,9 +214,20 @@ class Ingest(SQLModel, table=True):
 
 
 class File(SQLModel, table=True):
-    """One whole, verified file in the archive; ``path`` is relative to the meeting's folder."""
+    """One whole, verified file in the archive; ``path`` is relative to the meeting's folder.
 
-    __table_args__ = (UniqueConstraint("meeting_row_id", "path", name="uq_file"),)
+    ``damage`` is what was found wrong with it since, where nobody can fetch it again.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("meeting_row_id", "path", name="uq_file"),
+        Index(
+            "ix_file_damaged",
+            "id",
+            sqlite_where=text("damage IS NOT NULL"),
+            postgresql_where=text("damage IS NOT NULL"),
+        ),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     meeting_row_id: int = Field(foreign_key="meeting.id", ondelete="CASCADE")
@@ -217,6 +240,7 @@ class File(SQLModel, table=True):
     sha256: str
     source: str = ""
     stored_at: datetime = Field(sa_type=UtcDateTime)
+    damage: str | None = None
 
 
 class Participant(SQLModel, table=True):
@@ -284,30 +308,6 @@ class Account(SQLModel, table=True):
     error: str | None = Field(default=None, sa_type=Text)
     added_at: datetime = Field(sa_type=UtcDateTime)
     renewed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-
-
-class AutoRecord(SQLModel, table=True):
-    """A planned meeting, and whether we let Webex record it; one with ``next_attempt_at`` is due.
-
-    ``flip`` is written before Webex is told, so that no crash hides what was switched on.
-    """
-
-    __tablename__ = "auto_record"
-
-    id: int | None = Field(default=None, primary_key=True)
-    meeting_id: str = Field(unique=True)
-    account: str = ""
-    host_email: str | None = None
-    title: str | None = None
-    start_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    flip: str = Flip.NEW
-    rule: str | None = None
-    why: str | None = Field(default=None, sa_type=Text)
-    tries: int = 0
-    next_attempt_at: datetime | None = Field(default=None, sa_type=UtcDateTime, index=True)
-    switched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    undone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class Tick(SQLModel, table=True):

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.orm import Session
 
 from app.db import figures
+from app.db.meetings import longest_unread
 from app.db.ticks import last_tick
 from app.ingestion.status import due_since, seconds_since
 from app.models.words import CORE_RESOURCES, EventOutcome, Kind, State
@@ -52,6 +53,7 @@ class DatabaseCollector(Collector):
             yield from self._of_transfers(session)
             yield from _of_events(session)
             yield from _of_files(session)
+            yield from self._of_scrub(session)
             yield from self._of_time(session)
         yield from self._of_tokens()
         free = self._bench.archive.free_bytes()
@@ -100,6 +102,11 @@ class DatabaseCollector(Collector):
         since = now - timedelta(days=self._bench.pace.backfill_days)
         words = "Meetings of the last BACKFILL_DAYS that failed or wait longer than they should."
         return _gauge("gap_meetings", words, figures.count_gaps(session, since=since, now=now))
+
+    def _of_scrub(self, session: Session) -> Iterator[Metric]:
+        found = longest_unread(session)
+        age = seconds_since(found[1], self._bench.clock()) if found else 0
+        yield _gauge("longest_unread_seconds", "Since when a stored file was not read again.", age)
 
     def _of_time(self, session: Session) -> Iterator[Metric]:
         now = self._bench.clock()
@@ -159,6 +166,8 @@ def _of_files(session: Session) -> Iterator[Metric]:
         sizes.add_metric([kind], stock[kind].bytes)
     yield files
     yield sizes
+    words = "Stored files that are damaged and cannot be fetched again."
+    yield _gauge("damaged_files", words, sum(each.damaged for each in stock.values()))
 
 
 def _gauge(name: str, words: str, value: float) -> GaugeMetricFamily:

@@ -117,6 +117,7 @@ def _register_filters(routes: Blueprint) -> None:
         "age": wording.age_text,
         "percent_of": wording.percent_text,
         "resource_name": wording.resource_name,
+        "damage_sentence": wording.damage_sentence,
         "state_word": lambda state: _STATE_WORDS.get(state, str(state)),
         "account_sentence": wording.account_sentence,
         "iso": format_time,

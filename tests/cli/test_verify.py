@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from app.db.engine import Database
+from app.models.tables import Ingest
 from app.models.times import utc_now
+from app.models.words import State
 from tests.e2e.house import House, house, prepare_database
 from tests.web.rows import Rows
 
@@ -68,3 +71,22 @@ def test_what_comes_of_each_finding_is_told(home: House, folder: Path) -> None:
     assert lines["notes.txt"].endswith("extra    nobody has stored it: move it elsewhere")
     assert "2 file(s) of 1 meeting(s)" in said
     assert "2 finding(s)." in said
+
+
+def test_what_cannot_be_fetched_again_is_told_with_what_to_do(home: House, folder: Path) -> None:
+    database = Database(f"sqlite:///{home.folder / 'var' / 'webex-ingest.db'}")
+    with database.transaction() as session:
+        session.execute(update(Ingest).values(state=State.ABSENT))
+    database.dispose()
+    (folder / "meeting.json").unlink()
+
+    home.command("verify", code=1)
+
+    assert "DAMAGED   m_I_1 meeting.json: missing; it is an earlier" in home.command(
+        "status", code=1
+    )
+    assert "MISSING" in home.command("status", "m_I_1", code=1)
+    told = {each["name"]: each for each in json.loads(home.command("doctor", "--json", code=1))}
+    assert told["files"]["verdict"] == "FAIL"
+    assert "Meeting m_I_1, meeting.json: missing" in told["files"]["mend"]
+    assert told["scrub"]["verdict"] == "OK"

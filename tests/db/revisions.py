@@ -9,12 +9,13 @@ from app.db.engine import Database
 from app.db.schema import _config
 from tests.db.rows import NOW, PATIENCE
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 MADE_SINCE = {
-    **{revision: {"account", "auto_record", "backfill_cursor"} for revision in REVISIONS[:3]},
-    "0004": {"auto_record", "backfill_cursor"},
-    "0005": {"backfill_cursor"},
-    "0006": {"backfill_cursor"},
+    **{each: {"account", "auto_record", "backfill_cursor", "scrub"} for each in REVISIONS[:3]},
+    "0004": {"auto_record", "backfill_cursor", "scrub"},
+    "0005": {"backfill_cursor", "scrub"},
+    "0006": {"backfill_cursor", "scrub"},
+    "0007": {"scrub"},
 }
 """The tables that a database of a revision does not have yet."""
 
@@ -30,6 +31,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "source": "webhook",
         "revision": 3,
         "manifest_revision": 2,
+        "verified_at": NOW,
         "start_at": NOW,
         "first_seen_at": NOW,
     },
@@ -64,6 +66,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "sha256": "0" * 64,
         "source": "video|1",
         "stored_at": NOW,
+        "damage": "changed",
     },
     "participant": {
         "id": 1,
@@ -134,6 +137,15 @@ ROWS: dict[str, dict[str, Any]] = {
         "reached": NOW,
         "begun_at": NOW,
         "updated_at": NOW,
+    },
+    "scrub": {
+        "id": 1,
+        "turn": 3,
+        "held_until": NOW,
+        "paid_until": PATIENCE,
+        "meeting_row_id": 1,
+        "begun_at": NOW,
+        "path": "recordings/r1.mp4",
     },
     "tick": {"name": "sweep", "at": NOW},
 }

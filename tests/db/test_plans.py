@@ -11,9 +11,10 @@ from app.db.auto_record import claim_flip
 from app.db.claims import claim_due, is_work_due
 from app.db.engine import Database
 from app.db.inbox import new_events
-from app.db.meetings import stale_manifests
+from app.db.meetings import longest_unread, stale_manifests
 from app.db.rechecks import claim_recheck
-from app.models.tables import AutoRecord, Meeting, WebhookEvent
+from app.models.planned import AutoRecord
+from app.models.tables import Meeting, WebhookEvent
 from app.models.words import Queue, State
 from tests.db.rows import LEASE_SECONDS, NOW, after, make_ingests, make_meeting
 
@@ -63,10 +64,15 @@ def compare_a_transcript(database: Database) -> None:
         claim_recheck(session, now=NOW, since=after(-7 * 86400))
 
 
+def look_what_is_to_be_read(database: Database) -> None:
+    with database.reading() as session:
+        longest_unread(session)
+
+
 def test_no_query_reads_a_whole_table(crowded: Database) -> None:
     every = (claim, look, read_inbox, read_on_in_inbox, find_stale, look_at_plans)
     with listening(crowded) as statements:
-        for ask in (*every, compare_a_transcript):
+        for ask in (*every, compare_a_transcript, look_what_is_to_be_read):
             ask(crowded)
 
     assert len(statements) > 8
@@ -89,6 +95,21 @@ def test_the_inbox_is_read_in_order_without_sorting_what_waits_in_it(crowded: Da
     plans = [line for each in statements for line in plan_of(crowded, *each)]
     assert any("ix_webhook_event_new" in line for line in plans)
     assert not any("Sort" in line or "TEMP B-TREE" in line for line in plans)
+
+
+def test_what_was_read_longest_ago_is_found_without_sorting(crowded: Database) -> None:
+    with crowded.transaction() as session:
+        session.execute(text("UPDATE meeting SET folder = meeting_id WHERE id > 100"))
+        session.execute(text("UPDATE meeting SET verified_at = first_seen_at WHERE id > 2000"))
+    with crowded.transaction() as session:
+        session.execute(text("ANALYZE"))
+
+    with listening(crowded) as statements:
+        look_what_is_to_be_read(crowded)
+
+    plans = [line for each in statements for line in plan_of(crowded, *each)]
+    assert sum("ix_meeting_verified" in line for line in plans) == 2
+    assert not any("Sort" in line or "TEMP B-TREE" in line for line in plans), plans
 
 
 @pytest.fixture

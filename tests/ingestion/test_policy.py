@@ -15,9 +15,9 @@ from app.ingestion import auto_record, policy
 from app.ingestion.auto_record import judge_due, switched_on, undo
 from app.ingestion.registration import register
 from app.ingestion.status import meeting_status
+from app.models.planned import AutoRecord
 from app.models.policy import Policy
 from app.models.status import MeetingState, MeetingStatus
-from app.models.tables import AutoRecord
 from app.models.words import Flip
 from app.webex.client import WebexClient
 from app.webex.planned import let_record

@@ -8,7 +8,8 @@ from sqlmodel import col
 
 from app.archive.inspection import Damage
 from app.errors import ArchiveUnavailable
-from app.ingestion.verify import Finding, verify
+from app.ingestion.integrity import Finding
+from app.ingestion.verify import verify
 from app.models.tables import Ingest
 from app.models.words import State
 from tests.ingestion.archives import differences, manifest_of

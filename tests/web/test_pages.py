@@ -8,6 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.db.engine import Database
+from app.db.files import files_of, note_damage
 from app.db.ticks import tick
 from app.models.outcomes import Absent, Wait
 from app.models.words import Kind, Reason, Resource
@@ -99,6 +100,20 @@ def test_an_event_that_was_put_aside_is_told_with_its_reason_and_the_way_out(
     assert "recordings.created" in told
     assert "It is about &lt;nothing&gt;." in told
     assert "webex-ingest replay --quarantined" in told
+
+
+def test_a_damaged_file_is_told_on_both_pages_with_what_to_do(
+    client: FlaskClient, rows: Rows, database: Database
+) -> None:
+    meeting = rows.complete_meeting("m_I_1", start=NOON, title="Planning")
+    with database.transaction() as session:
+        (file, *_) = files_of(session, meeting.id or 0)
+        note_damage(session, file, "changed")
+
+    for path in ("/", "/meetings/m_I_1"):
+        assert "changed</span>" in page(client, path)
+        assert "bring it from a backup" in page(client, path)
+    assert "1 file that cannot be fetched again" in page(client)
 
 
 def test_hostile_words_are_inert_on_every_page(client: FlaskClient, rows: Rows) -> None:

@@ -70,6 +70,8 @@ def test_the_overview_counts_everything(rows: Rows, database: Database) -> None:
                 "last_received_at": "2026-03-02T12:00:00Z",
             }
         ],
+        "damaged_files": 0,
+        "damaged": [],
     }
 
 
@@ -120,6 +122,7 @@ def test_one_meeting_is_told_as_json(rows: Rows, database: Database) -> None:
         "bytes": 2048,
         "sha256": "",
         "file_version": 1,
+        "damage": None,
         "stored_at": "2026-03-02T12:00:00Z",
     }
     assert told["participants"][0]["joined_at"] == "2026-03-02T11:30:00Z"
