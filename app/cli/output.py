@@ -14,11 +14,6 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def one_line(text: str | None) -> str:
-    """A text of somebody's own as a terminal may show it: without breaks and commands to it."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
-
-
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print rows in columns as wide as their widest text."""
     texts = [[str(each) for each in row] for row in rows]

@@ -9,13 +9,14 @@ import click
 
 from app.cli.accounts import account_text
 from app.cli.days import DAY, check_span, end_of, start_of
-from app.cli.output import json_option, one_line, print_json, print_table
+from app.cli.output import json_option, print_json, print_table
 from app.cli.tools import command_runtime
 from app.db.auto_record import flips
 from app.errors import NotFound, WebexError
 from app.ingestion import auto_record
 from app.ingestion import policy as use_case
 from app.ingestion.policy import Forecast
+from app.ingestion.wording import one_line
 from app.models.planned import AutoRecord
 from app.models.times import format_time, utc_now
 from app.models.words import Flip

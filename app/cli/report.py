@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import click
 
 from app.cli.days import DAY, check_span, end_of, start_of
-from app.cli.output import one_line, print_json, print_table
+from app.cli.output import print_json, print_table
 from app.cli.tools import command_runtime, wait_for_budget
-from app.ingestion.report import make_report
-from app.ingestion.wording import age_text, size_text
+from app.ingestion.report import make_report, span_of
+from app.ingestion.wording import age_text, one_line, size_text
 from app.models.report import Report, ReportLine, Standing, Totals, lag_of, totals_by
 from app.models.times import format_time
 
@@ -48,10 +48,7 @@ def report(since: datetime | None, until: datetime | None, form: str) -> None:
     """
     check_span(since, until)
     bench = command_runtime().bench
-    now = bench.clock()
-    end = min(end_of(until) or now, now)
-    week_ago = (now - timedelta(days=7)).replace(hour=0, minute=0, second=0, microsecond=0)
-    begin = start_of(since) or min(week_ago, end - timedelta(days=7))
+    begin, end = span_of(start_of(since), end_of(until), bench.clock())
     if begin >= end:
         raise click.UsageError("--from lies ahead: Webex lists what has ended")
     made = make_report(bench, begin, end, wait=wait_for_budget)

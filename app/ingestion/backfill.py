@@ -213,10 +213,13 @@ def _windows(
         yield Step(feed, since, reached, len(found), len(new), sum(sizes), of), news
 
 
-def list_of(bench: Workbench, feed: Feed, wait: Wait | None) -> ListSpan:
-    """How a list is asked for a span of time."""
+def list_of(
+    bench: Workbench, feed: Feed, wait: Wait | None, *, look: Callable[[], None] | None = None
+) -> ListSpan:
+    """How a list is asked for a span of time; ``look`` may end it, by what it raises."""
     account, resource, site = feed
-    client = bench.accounts.client(account).accompanied_by(lambda: _stop_if_asked(bench))
+    client = bench.accounts.client(account)
+    client = client.accompanied_by(look or (lambda: _stop_if_asked(bench)))
     role = bench.accounts.view(account).role
     if resource == Resource.MEETINGS:
         find = past_meetings(client, site)

@@ -1,13 +1,14 @@
 """The report: what Webex lists against what is here, in both directions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from app.db import figures
 from app.errors import PartialList, WebexError
-from app.ingestion.backfill import Refused, Wait, list_of
+from app.ingestion.backfill import Wait, list_of
 from app.ingestion.status import ingest_status
 from app.ingestion.tokens import OF_SETTINGS
 from app.ingestion.wording import missing_sentences, reason_sentence, resource_name
@@ -16,65 +17,79 @@ from app.models.report import Report, ReportLine, Standing
 from app.models.tables import Ingest, Meeting
 from app.models.webex import MeetingDetails
 from app.models.words import CORE_RESOURCES, Reason, Resource, State
-from app.webex.history import listed_between, weeks
+from app.webex.history import ListSpan, listed_between, weeks
 
 _AROUND = timedelta(days=1)
 """Webex's list is read so much further: what began in the span it may list by another time."""
 
+_WEEK = timedelta(days=7)
 _AT_ONCE = 500
 
 T = TypeVar("T")
 
 
+def span_of(
+    since: datetime | None, until: datetime | None, now: datetime
+) -> tuple[datetime, datetime]:
+    """The span that a report is of: not beyond now, and the last week unless it is said."""
+    end = min(until or now, now)
+    week_ago = (now - _WEEK).replace(hour=0, minute=0, second=0, microsecond=0)
+    return since or min(week_ago, end - _WEEK), end
+
+
 def make_report(
-    bench: Workbench, since: datetime, until: datetime, *, wait: Wait | None = None
+    bench: Workbench,
+    since: datetime,
+    until: datetime,
+    *,
+    asks: bool = True,
+    wait: Wait | None = None,
+    look: Callable[[], None] | None = None,
 ) -> Report:
     """Compare all meetings that began in a span of time, as Webex lists them, with what is here.
 
     Accounts that could not be asked for all are named in ``unread``. ``wait`` waits until the
-    budget of requests allows another one.
+    budget of requests allows another one, ``look`` may end the asking by a WebexError. Without
+    asking it is what is known here.
     """
     unread: dict[str, str] = {}
 
-    def refused(feed: tuple[str, str, str], error: WebexError) -> None:
-        unread[feed[0]] = str(error)
-
     listed: dict[str, MeetingDetails] = {}
-    for name in bench.accounts.names() or [OF_SETTINGS]:
-        listed |= _listed(bench, name, since - _AROUND, until + _AROUND, refused, wait)
+    for name in (bench.accounts.names() or [OF_SETTINGS]) if asks else ():
+        find = partial(list_of, bench, (name, Resource.MEETINGS, ""), wait, look=look)
+        span = (since - _AROUND, min(until + _AROUND, bench.clock()))
+        some, unread_of = _listed(find, *span)
+        listed |= some
+        unread |= {name: str(unread_of)} if unread_of else {}
     # One of which Webex's list tells no start may be of these days.
     theirs = [each for each in listed.values() if not each.start or since <= each.start < until]
     ours = _known(bench, since, until, [each.id for each in theirs])
     lines = [
         *(_unknown(each) for each in theirs if each.id not in ours),
-        *_lines(bench, list(ours.values()), listed, is_whole=not unread),
+        *_lines(bench, list(ours.values()), listed, is_whole=asks and not unread),
     ]
     lines.sort(key=lambda each: (each.day, each.start or since, each.meeting_id))
     said = [f"account {name or '(settings)'}: {error}" for name, error in unread.items()]
-    return Report(since=since, until=until, lines=lines, unread=said)
+    return Report(since=since, until=until, lines=lines, asked=asks, unread=said)
 
 
 def _listed(
-    bench: Workbench,
-    account: str,
-    since: datetime,
-    until: datetime,
-    refused: Refused,
-    wait: Wait | None,
-) -> dict[str, MeetingDetails]:
-    feed = (account, Resource.MEETINGS, "")
+    list_of_account: Callable[[], ListSpan], since: datetime, until: datetime
+) -> tuple[dict[str, MeetingDetails], WebexError | None]:
+    """What an account's list has, and why that is not all of it."""
     found: dict[str, MeetingDetails] = {}
+    unread: WebexError | None = None
     try:
-        find = list_of(bench, feed, wait)
-        for begin, end in weeks(since, min(until, bench.clock())):
+        find = list_of_account()
+        for begin, end in weeks(since, until):
             try:
                 for some in listed_between(find, begin, end):
                     found |= {each.id: each for each in some if isinstance(each, MeetingDetails)}
             except PartialList as error:
-                refused(feed, error)
+                unread = error
     except WebexError as error:
-        refused(feed, error)
-    return found
+        unread = error
+    return found, unread
 
 
 def _known(

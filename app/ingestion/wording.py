@@ -127,6 +127,11 @@ def account_sentence(account: AccountStatus, now: datetime) -> str:
     return ""
 
 
+def one_line(text: str | None) -> str:
+    """A text of somebody's own as it may be shown: without breaks, and commands to a terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text or "").split())
+
+
 def size_text(size: int) -> str:
     """A number of bytes for people, in units of 1024."""
     if size < 1024:

@@ -80,11 +80,15 @@ class Lag(Told):
 
 
 class Report(Told):
-    """All meetings that began in a span of time, those of Webex's lists and our own."""
+    """All meetings that began in a span of time, those of Webex's lists and our own.
+
+    Where Webex was not ``asked`` only our own; ``unread`` says which lists it did not give.
+    """
 
     since: Time
     until: Time
     lines: list[ReportLine]
+    asked: bool
     unread: list[str]
 
     @property
@@ -95,7 +99,7 @@ class Report(Told):
     @property
     def is_proof(self) -> bool:
         """Whether all of Webex's lists were read, and nothing is missing."""
-        return not self.unread and not self.gaps
+        return self.asked and not self.unread and not self.gaps
 
 
 def totals_by(lines: Iterable[ReportLine], name_of: Callable[[ReportLine], str]) -> list[Totals]:

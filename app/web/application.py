@@ -16,6 +16,7 @@ from app.web.access import guard
 from app.web.health import health_routes
 from app.web.metrics import metrics_routes
 from app.web.pages import page_routes
+from app.web.report import report_routes
 from app.web.webhooks import webhook_routes
 
 log = structlog.get_logger()
@@ -39,6 +40,7 @@ def create_app(runtime: Runtime) -> Flask:
     app.register_blueprint(health_routes(runtime))
     app.register_blueprint(metrics_routes(runtime))
     app.register_blueprint(page_routes(runtime))
+    app.register_blueprint(report_routes(runtime))
     app.before_request(guard(settings))
     app.register_error_handler(DatabaseUnavailable, _database_unavailable)
     app.register_error_handler(HTTPException, _plain_error)

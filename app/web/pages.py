@@ -9,6 +9,7 @@ from werkzeug.exceptions import NotFound
 from app.errors import DatabaseUnavailable
 from app.ingestion import wording
 from app.ingestion.status import list_meetings, meeting_status, overview, seconds_since
+from app.models.report import Standing
 from app.models.status import IngestStatus, MeetingState
 from app.models.times import format_time
 from app.models.words import State
@@ -28,6 +29,15 @@ _STATE_WORDS = {
     MeetingState.WAITING: "Waiting",
     State.DONE: "Stored",
     State.ABSENT: "None there",
+}
+
+_STANDING_WORDS = {
+    Standing.UNKNOWN: "Not known here",
+    Standing.FAILED: "Needs help",
+    Standing.OVERDUE: "Waits too long",
+    Standing.WAITING: "On its way",
+    Standing.LEFT_OUT: "Left out",
+    Standing.HERE: "Here",
 }
 
 
@@ -76,7 +86,7 @@ def page_routes(runtime: Runtime) -> Blueprint:
         )
 
     routes.register_error_handler(NotFound, _unknown)
-    routes.register_error_handler(DatabaseUnavailable, _unavailable)
+    routes.register_error_handler(DatabaseUnavailable, unavailable)
     return routes
 
 
@@ -84,7 +94,8 @@ def _unknown(_error: NotFound) -> tuple[str, int]:
     return render_template("unknown.html"), 404
 
 
-def _unavailable(_error: DatabaseUnavailable) -> tuple[str, int, dict[str, str]]:
+def unavailable(_error: DatabaseUnavailable) -> tuple[str, int, dict[str, str]]:
+    """The page for when the database cannot be reached."""
     page = render_template("unavailable.html", refresh_seconds=_REFRESH_SECONDS)
     return page, 503, {"Retry-After": "5"}
 
@@ -120,6 +131,8 @@ def _register_filters(routes: Blueprint) -> None:
         "damage_sentence": wording.damage_sentence,
         "state_word": lambda state: _STATE_WORDS.get(state, str(state)),
         "account_sentence": wording.account_sentence,
+        "one_line": wording.one_line,
+        "standing_word": lambda standing: _STANDING_WORDS[standing],
         "iso": format_time,
         "utc": lambda moment: f"{moment:%Y-%m-%d %H:%M}",
     }

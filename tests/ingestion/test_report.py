@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from app.errors import WebexUnavailable
 from app.ingestion.backfill import Span, begin, read_on
 from app.ingestion.report import make_report
 from app.models.report import Report, ReportLine, Standing, lag_of, totals_by
@@ -140,6 +141,32 @@ def test_a_list_that_could_not_be_read_proves_nothing(stage: Stage) -> None:
     assert not made.is_proof
     assert [(each.standing, each.is_listed) for each in made.lines] == [(Standing.HERE, None)]
     assert made.unread == ["account (settings): Webex answered 503: Simulated"]
+
+
+def test_asking_that_took_too_long_is_told_beside_what_is_known(stage: Stage) -> None:
+    meeting_id = held(stage)
+    stage.live_until_complete(meeting_id)
+
+    def too_long() -> None:
+        raise WebexUnavailable("it took too long")
+
+    made = make_report(stage.bench, stage.now - DAY, stage.now, look=too_long)
+
+    assert made.unread == ["account (settings): it took too long"]
+    assert [each.meeting_id for each in made.lines] == [meeting_id]
+
+
+def test_without_asking_webex_nothing_is_proven_and_nothing_asked(stage: Stage) -> None:
+    lost(stage)
+    meeting_id = held(stage)
+    stage.live_until_complete(meeting_id)
+    stage.control.forget_requests()
+
+    made = make_report(stage.bench, stage.now - DAY, stage.now, asks=False)
+
+    assert stage.control.requests() == []
+    assert [(each.meeting_id, each.is_listed) for each in made.lines] == [(meeting_id, None)]
+    assert (made.gaps, made.unread, made.is_proof) == ([], [], False)
 
 
 @pytest.mark.parametrize("drop_ratio", [1, 0.5])

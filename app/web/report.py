@@ -1,0 +1,100 @@
+"""The page of the report: what is here of the meetings of some days, and what is missing."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from flask import Blueprint, Request, render_template, request
+from werkzeug.exceptions import BadRequest
+
+from app.errors import DatabaseUnavailable
+from app.ingestion.report import make_report, span_of
+from app.ingestion.wording import one_line
+from app.models.report import Report, Standing, Totals, lag_of, totals_by
+from app.runtime import Runtime
+from app.web.pages import unavailable
+
+_DAY = timedelta(days=1)
+_YEARS = range(1990, 2200)
+_MOST_DAYS = 31
+_MOST_GAPS = 100
+_MOST_HOSTS = 50
+
+
+def report_routes(runtime: Runtime) -> Blueprint:
+    """The route of the report; Webex is asked on request only, for fifteen seconds at most."""
+    routes = Blueprint("report", __name__)
+    bench = runtime.bench
+
+    @routes.get("/report")
+    def report() -> str:
+        now = bench.clock()
+        since, until = _span(request.args, now)
+        made = make_report(bench, since, until, asks=_asks(request), look=bench.patience())
+        return render_template("report.html", **_told(made), now=now)
+
+    routes.register_error_handler(BadRequest, _wrong)
+    routes.register_error_handler(DatabaseUnavailable, unavailable)
+    return routes
+
+
+def _asks(request: Request) -> bool:
+    """Whether Webex is to be asked: requests are spent by whoever looks, not by other pages."""
+    is_ours = request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+    return is_ours and request.args.get("ask") == "1"
+
+
+def _span(told: Mapping[str, str], now: datetime) -> tuple[datetime, datetime]:
+    """The days that are asked for, the last one included; BadRequest says what is wrong."""
+    since, last = (_day(told.get(name, "")) for name in ("from", "to"))
+    if since and last and last < since:
+        raise BadRequest("The last day is before the first one.")
+    begin, end = span_of(since, last + _DAY if last else None, now)
+    if begin >= end:
+        raise BadRequest("The first day lies ahead: Webex lists what has ended.")
+    if end - begin > _MOST_DAYS * _DAY:
+        raise BadRequest(
+            f"A page has {_MOST_DAYS} days at most. `webex-ingest report --from DATE --to DATE` "
+            "takes any number of them."
+        )
+    return begin, end
+
+
+def _day(text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise BadRequest("A day is written as 2026-03-31.") from None
+    if day.year not in _YEARS:
+        raise BadRequest("Webex has meetings of the years 1990 to 2199 only.")
+    return day
+
+
+def _told(made: Report) -> dict[str, object]:
+    hosts = totals_by(made.lines, lambda each: one_line(each.host_email) or "not known")
+    days = totals_by(made.lines, lambda each: each.day)
+    return {
+        "report": made,
+        "last_day": made.until - timedelta(microseconds=1),
+        "gaps": made.gaps[:_MOST_GAPS],
+        "days": days[::-1],
+        "hosts": sorted(hosts, key=_worst_first)[:_MOST_HOSTS],
+        "more_hosts": max(0, len(hosts) - _MOST_HOSTS),
+        "standings": _met(days),
+        "unlisted": sum(each.is_listed is False for each in made.lines),
+        "lag": lag_of(made.lines),
+    }
+
+
+def _worst_first(host: Totals) -> tuple[int, int, str]:
+    gaps = (Standing.UNKNOWN, Standing.FAILED, Standing.OVERDUE)
+    return -sum(host.standings[each] for each in gaps), -host.meetings, host.name
+
+
+def _met(totals: Sequence[Totals]) -> list[Standing]:
+    return [each for each in Standing if any(line.standings[each] for line in totals)]
+
+
+def _wrong(error: BadRequest) -> tuple[str, int]:
+    return render_template("wrong_days.html", sentence=error.description), 400
