@@ -1,6 +1,9 @@
 """Every stored byte is read again by itself, at a set rate, and what is damaged is had again."""
 
+import signal
+import sys
 import threading
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from app.models.tables import File
 from tests.ingestion.archives import differences
 from tests.ingestion.conftest import MakeStage
 from tests.ingestion.test_verify import file_of, flip_a_byte
+from tests.processes import spawn
 from tests.stage import Stage
 
 MINUTE = timedelta(minutes=1)
@@ -188,6 +192,52 @@ def test_who_dies_in_the_middle_is_followed_by_another_who_goes_on(make_stage: M
         for each in stored_files(stage.bench, stage.meeting(meeting_id))
         if each.path > before.path
     )
+
+
+def test_a_worker_that_is_killed_in_the_middle_of_a_file_delays_it_and_no_more(
+    stage: Stage,
+) -> None:
+    meeting_id = hold(stage, transcripts=0, recordings=[{"bytes": 8_000_000}])
+    place = file_of(stage, meeting_id, ".mp4")
+    flip_a_byte(place)
+    stage.advance(23 * 86400)
+    scrub_due(stage.bench)
+    wait(stage)
+    settings = stage.runtime.settings
+    environment = {
+        "DATABASE_URL": settings.database_url.get_secret_value(),
+        "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
+        "ARCHIVE_DIR": str(settings.archive_dir),
+    }
+    argv = [sys.executable, "-m", "tests.ingestion.scrubber", stage.now.isoformat(), "9"]
+
+    with spawn(argv, environment) as worker:
+        assert worker.process.wait(30) == -signal.SIGKILL, worker.output()
+    held_until = state_of(stage).held_until
+
+    assert held_until > stage.now
+    assert scrub_for(stage, minutes=9) == 0
+    scrub_for(stage, minutes=3)
+    assert verified_at(stage, meeting_id) is not None
+    assert place.with_name(f"{place.name}.damaged-1").is_file()
+    stage.live_until_complete(meeting_id)
+    place.with_name(f"{place.name}.damaged-1").unlink()
+    assert differences(stage, meeting_id) == []
+
+
+def test_who_is_stopped_in_the_middle_of_a_file_leaves_it_to_the_next_look(stage: Stage) -> None:
+    meeting_id = hold(stage, transcripts=0, recordings=[{"bytes": 8_000_000}])
+    stage.advance(23 * 86400)
+    scrub_due(stage.bench)
+    wait(stage)
+    looks = iter([False] * 8)
+    stopped = scrub_due(replace(stage.bench, stopping=lambda: next(looks, True)))
+    wait(stage)
+
+    read = scrub_due(stage.bench)
+
+    assert 0 < stopped < 8_000_000 <= read
+    assert verified_at(stage, meeting_id) is not None
 
 
 def state_of_or_none(stage: Stage) -> Scrub | None:
