@@ -14,10 +14,11 @@ from app.db.standing import items_of
 from app.errors import Forbidden, Gone, NotFound, PartialList
 from app.ingestion.entry import patience_until
 from app.ingestion.retry import NothingYet, decide, delay_seconds
-from app.ingestion.workbench import Work
+from app.ingestion.rounds import in_step
+from app.ingestion.workbench import Item, Work
 from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
 from app.models.tables import Ingest, Meeting
-from app.models.webex import MeetingDetails, Recording, Transcript
+from app.models.webex import MeetingDetails
 from app.models.words import Priority, Reason, State
 from app.webex import resources
 from app.webex.client import WebexClient
@@ -46,7 +47,7 @@ class Find(Protocol):
         now: datetime,
         host_email: str | None,
         site_url: str | None,
-    ) -> Sequence[Recording | Transcript]:
+    ) -> Sequence[Item]:
         """All items since a time."""
 
 
@@ -59,16 +60,17 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
     from the list of meetings whether there are any, ``none`` is the reason when there are not.
     """
     bench, now, meeting = work.bench, work.bench.clock(), work.meeting
-    since = meeting.start_at or meeting.first_seen_at - UNKNOWN_START
     try:
-        found = find(
-            work.webex,
-            meeting.meeting_id,
-            since=since,
-            now=now,
-            host_email=work.host_email,
-            site_url=meeting.site_url,
-        )
+        found = _listed_together(work)
+        if found is None:
+            found = find(
+                work.webex,
+                meeting.meeting_id,
+                since=meeting.start_at or meeting.first_seen_at - UNKNOWN_START,
+                now=now,
+                host_email=work.host_email,
+                site_url=meeting.site_url,
+            )
     except PartialList as error:
         # What Webex could read is fetched; the list itself is asked for again.
         _open_new(work, [each.id for each in error.items])
@@ -85,13 +87,28 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
     if not items and listed_without(work, flag):
         return Absent(none)
     if not items:
-        return decide(NothingYet(), work.ingest, bench.pace, now)
+        return in_step(work, decide(NothingYet(), work.ingest, bench.pace, now))
     # An event may have opened an item before the list was looked at: that is growth as well.
     grown_at = max(item.opened_at for item in items)
     settled_at = grown_at + timedelta(seconds=bench.pace.settle_seconds)
     if now < settled_at:
         return Wait(settled_at, Reason.SETTLING)
     return _while_it_lags(items, listed) or _when_settled(work, items)
+
+
+def _listed_together(work: Work) -> Sequence[Item] | None:
+    """What a look at many meetings says of this one, if that is enough.
+
+    What we know and it lacks is looked for alone, and so is everything when patience ends.
+    """
+    if work.look is None or work.bench.clock() >= work.ingest.patience_until:
+        return None
+    if (found := work.look.listed(work)) is None:
+        return None
+    with work.bench.database.reading() as session:
+        items = items_of(session, work.meeting_row_id, work.ingest.resource)
+    known = {each.resource_id for each in items if each.state != State.ABSENT}
+    return found if known <= {each.id for each in found} else None
 
 
 def _while_it_lags(items: Sequence[Ingest], listed: Collection[str]) -> Wait | None:

@@ -74,8 +74,12 @@ def no_permission(resource: str) -> Absent:
 
 def delay_seconds(count: int, pace: Pace) -> float:
     """The wait before the next look: growing by half each time, give or take a fifth."""
-    grown = pace.first_seconds * 1.5 ** min(count, 60)
-    return min(grown, pace.max_seconds) * _jitter(0.8, 1.2)
+    return grown_seconds(count, pace) * _jitter(0.8, 1.2)
+
+
+def grown_seconds(count: int, pace: Pace) -> float:
+    """The same without the chance in it, which keeps apart what need not come together."""
+    return min(pace.first_seconds * 1.5 ** min(count, 60), pace.max_seconds)
 
 
 def _pause(error: IngestError, pace: Pace, now: datetime) -> Wait | None:

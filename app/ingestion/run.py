@@ -4,6 +4,7 @@ import errno
 from collections.abc import Callable
 
 import structlog
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -16,9 +17,10 @@ from app.ingestion.participants import ingest_participants
 from app.ingestion.policy import left_out
 from app.ingestion.recordings import ingest_recording, ingest_recordings
 from app.ingestion.retry import MOST_LOST, decide
+from app.ingestion.rounds import round_of
 from app.ingestion.storing import refresh_manifest
 from app.ingestion.transcripts import ingest_transcript, ingest_transcripts
-from app.ingestion.workbench import Work, Workbench
+from app.ingestion.workbench import Look, Work, Workbench
 from app.models.outcomes import Failed, Outcome, Wait
 from app.models.tables import Ingest, Meeting
 from app.models.words import Priority, Reason, Resource, State
@@ -42,14 +44,30 @@ def run_ingest(bench: Workbench, ingest_id: int) -> bool:
     """Make one attempt; false if the row is not due, or somebody else works on it.
 
     May be called twice with the same id, at any time: only one call gets the lease, and
-    everything an attempt does ends the same when it is done again.
+    everything an attempt does ends the same when it is done again. What many meetings wait for is
+    looked for in one round, and each of them gets its own attempt with what was found.
     """
+    together = round_of(bench, ingest_id)
+    if together is None:
+        return _run(bench, ingest_id)
+    if not together.begin():
+        return False
+    try:
+        is_done = _run(bench, ingest_id, together)
+        for other in together.rest():
+            _run(bench, other, together)
+    finally:
+        together.end()
+    return is_done
+
+
+def _run(bench: Workbench, ingest_id: int, look: Look | None = None) -> bool:
     with bench.database.transaction() as session:
         taken = lease(session, ingest_id, now=bench.clock(), lease_seconds=bench.pace.lease_seconds)
         if taken is None:
             return False
         meeting = session.get_one(Meeting, taken[1].meeting_row_id)
-    work = Work(bench, *taken, meeting)
+    work = Work(bench, *taken, meeting, look)
     with structlog.contextvars.bound_contextvars(
         meeting_id=meeting.meeting_id,
         resource=work.ingest.resource,
@@ -119,7 +137,10 @@ def _wake_list(work: Work, session: Session) -> None:
         col(Ingest.resource_id) == "",
     )
     patience = work.ingest.patience_until
-    wake(session, *which, due_at=now, patience_until=patience)
+    # One that settles has its moment, and nothing to see before.
+    waits_for_us = func.coalesce(col(Ingest.reason), "") != Reason.SETTLING
+    is_running = col(Ingest.state) == State.RUNNING
+    wake(session, *which, is_running | waits_for_us, due_at=now, patience_until=patience)
     reopen(
         session,
         *which,

@@ -1,7 +1,7 @@
 """What every use case works with: the tools, handed in once, and one attempt at one ingest."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -19,9 +19,12 @@ from app.ingestion.accounts import Accounts
 from app.models.policy import Policy
 from app.models.tables import Ingest, Meeting
 from app.models.times import Clock
+from app.models.webex import Recording, Transcript
 from app.models.words import Queue, Resource, Role
 
 _LONGEST_QUESTION_SECONDS = 15
+
+Item = Recording | Transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +118,26 @@ class Workbench:
         return look
 
 
-class Work:
-    """One attempt at one ingest, under its lease."""
+class Look(Protocol):
+    """A look at a list of many meetings."""
 
-    def __init__(self, bench: Workbench, lease: Lease, ingest: Ingest, meeting: Meeting) -> None:
+    def listed(self, work: "Work") -> Sequence[Item] | None:
+        """What Webex lists of a meeting; None where only a look at it alone can tell."""
+
+
+class Work:
+    """One attempt at one ingest, under its lease; others may share its ``look``."""
+
+    def __init__(
+        self,
+        bench: Workbench,
+        lease: Lease,
+        ingest: Ingest,
+        meeting: Meeting,
+        look: Look | None = None,
+    ) -> None:
         self.bench = bench
+        self.look = look
         self.lease = lease
         self.ingest = ingest
         self.meeting = meeting

@@ -192,6 +192,11 @@ class Recording(WebexModel):
     host_email: Text = None
     temporary_direct_download_links: DownloadLinks | None = Field(default=None, repr=False)
 
+    @property
+    def recorded_at(self) -> datetime | None:
+        """When it began."""
+        return self.time_recorded
+
 
 class Transcript(WebexModel):
     """A transcript in a list; its own links are ignored, they are built from the id."""
@@ -202,6 +207,11 @@ class Transcript(WebexModel):
     site_url: Text = None
     host_email: Text = None
     status: Text = None
+
+    @property
+    def recorded_at(self) -> datetime | None:
+        """When it began."""
+        return self.start_time
 
 
 class TranscriptSnippet(WebexModel):

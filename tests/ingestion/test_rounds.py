@@ -1,0 +1,254 @@
+"""Rounds: many meetings that wait for a list of one account are served by one question."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlmodel import col
+
+from app.db.engine import Database
+from app.db.rounds import end_turn, take_turn
+from app.ingestion.commands import request_meetings
+from app.ingestion.run import run_ingest
+from app.models.tables import Ingest
+from app.models.words import Resource, State
+from simulator import Settings as SimulatorSettings
+from tests.ingestion.archives import differences
+from tests.processes import eventually
+from tests.stage import MORNING, Stage, staged
+
+LATE = {"recordings": 1800, "recording_webhook": None, "transcripts": 1800}
+LATE_AND_UNTOLD = LATE | {"transcript_webhook": None}
+TOGETHER = r"/recordings\?(?!.*meetingId)"
+"""A list of recordings that is not of one meeting."""
+
+
+@pytest.fixture
+def stage(tmp_path: Path, database: Database, broker_url: str) -> Iterator[Stage]:
+    """A stage with one account, a user."""
+    url = database.url.render_as_string(hide_password=False)
+    with staged(tmp_path, url, broker_url) as stage:
+        yield stage
+
+
+def hold(stage: Stage, count: int, **order: Any) -> list[str]:
+    """Meetings that end now, and of which everything appears half an hour later."""
+    told = {"timeline": LATE_AND_UNTOLD, "transcripts": 0} | order
+    ids = [stage.hold_meeting(**told)["meeting_id"] for _ in range(count)]
+    stage.advance(15)
+    return ids
+
+
+def lists(stage: Stage, resource: str, *, alone: bool) -> list[dict[str, Any]]:
+    """The questions about a list, of one meeting alone or of many."""
+    asked = stage.asked(f"/{resource}")
+    whole = [each for each in asked if each["path"].endswith(f"/{resource}")]
+    return [each for each in whole if ("meetingId" in each["query"]) == alone]
+
+
+def waiting(stage: Stage, resource: str) -> list[int]:
+    """The rows of all lists of a resource."""
+    with stage.bench.database.reading() as session:
+        return [
+            each
+            for each in session.scalars(
+                select(col(Ingest.id)).where(
+                    col(Ingest.resource) == resource, col(Ingest.resource_id) == ""
+                )
+            )
+            if each is not None
+        ]
+
+
+def make_due(stage: Stage, resource: str) -> list[int]:
+    """Let all lists of a resource be due now; their rows."""
+    ids = waiting(stage, resource)
+    with stage.bench.database.transaction() as session:
+        for row in session.scalars(select(Ingest).where(col(Ingest.id).in_(ids))):
+            row.next_attempt_at = stage.now
+    return ids
+
+
+def test_meetings_that_wait_together_cost_a_few_questions(stage: Stage) -> None:
+    meetings = hold(stage, 25, transcripts=1)
+    for meeting_id in meetings:
+        stage.live_until_complete(meeting_id)
+
+    assert [differences(stage, each) for each in meetings] == [[]] * 25
+    for resource in (Resource.RECORDINGS, Resource.TRANSCRIPTS):
+        looks = sum(stage.ingest(each, resource).attempt for each in meetings)
+        assert looks > 200, "each meeting had looks of its own"
+        first = len(lists(stage, resource, alone=True))
+        assert first < 2 * 25, "the first look is at each meeting alone"
+        assert first + len(lists(stage, resource, alone=False)) < 0.25 * looks
+
+
+def test_the_first_look_is_at_each_meeting_alone(stage: Stage) -> None:
+    hold(stage, 5)
+    stage.work()
+
+    assert len(lists(stage, Resource.RECORDINGS, alone=True)) == 5
+    assert lists(stage, Resource.RECORDINGS, alone=False) == []
+
+
+def test_two_meetings_are_looked_at_alone(stage: Stage) -> None:
+    hold(stage, 2)
+    stage.live(minutes=20)
+
+    assert lists(stage, Resource.RECORDINGS, alone=False) == []
+
+
+def test_few_meetings_of_an_account_with_many_are_looked_at_alone(stage: Stage) -> None:
+    hold(stage, 4)
+    stage.work()
+    with stage.bench.database.transaction() as session:
+        row = stage.meeting(stage.control.call("GET", "/meetings")["items"][0]["meeting_id"])
+        for number in range(250):
+            copy = row.model_dump(exclude={"id"}) | {"meeting_id": f"m{number}", "folder": None}
+            session.add(type(row).model_validate(copy))
+    stage.live(minutes=20)
+
+    assert lists(stage, Resource.RECORDINGS, alone=False) == []
+    assert len(lists(stage, Resource.RECORDINGS, alone=True)) > 10
+
+
+def test_an_item_that_tells_no_meeting_is_looked_for_alone(stage: Stage) -> None:
+    meetings = hold(stage, 6)
+    stage.control.add_fault(path_regex=TOGETHER, answer={"leave_out": ["meetingId"]}, times=None)
+    for meeting_id in meetings:
+        stage.live_until_complete(meeting_id, days=0.1)
+
+    assert [differences(stage, each) for each in meetings] == [[]] * 6
+    assert lists(stage, Resource.RECORDINGS, alone=False)
+
+
+def test_what_a_list_cannot_read_is_looked_for_alone(stage: Stage) -> None:
+    meetings = hold(stage, 6)
+    stage.control.add_fault(path_regex=TOGETHER, answer={"unreadable_items": 3}, times=None)
+    for meeting_id in meetings:
+        stage.live_until_complete(meeting_id, days=0.1)
+
+    assert [differences(stage, each) for each in meetings] == [[]] * 6
+
+
+def test_a_recording_that_is_not_in_the_common_list_is_not_taken_for_deleted(stage: Stage) -> None:
+    meetings = hold(stage, 6, timeline="instant", recordings=2)
+    stage.work()
+    wrong = {"change": {"meetingId": meetings[0]}}
+    stage.control.add_fault(path_regex=TOGETHER, answer=wrong, times=None)
+    stage.live(hours=3)
+
+    assert lists(stage, Resource.RECORDINGS, alone=False)
+    for meeting_id in meetings[1:]:
+        assert stage.states(meeting_id)["recordings"] == (State.DONE, None)
+        assert differences(stage, meeting_id) == []
+        assert {each.gone_at for each in stage.ingests(meeting_id)} == {None}
+
+
+def test_a_common_list_that_is_refused_leaves_each_to_itself(stage: Stage) -> None:
+    meetings = hold(stage, 6)
+    stage.control.add_fault(path_regex=TOGETHER, status=403, times=None)
+    for meeting_id in meetings:
+        stage.live_until_complete(meeting_id, days=0.1)
+
+    assert [differences(stage, each) for each in meetings] == [[]] * 6
+
+
+def test_a_spent_budget_ends_one_attempt_and_leaves_the_others_as_they_were(stage: Stage) -> None:
+    meetings = hold(stage, 6)
+    stage.work()
+    stage.control.add_fault(path_regex=TOGETHER, status=429, headers={"Retry-After": "30"}, times=1)
+    first, *others = make_due(stage, Resource.RECORDINGS)
+    before = [stage.ingest(each, Resource.RECORDINGS).attempt for each in meetings]
+    assert run_ingest(stage.bench, first)
+
+    rows = [stage.ingest(each, Resource.RECORDINGS) for each in meetings]
+    assert sorted(str(each.reason) for each in rows) == ["rate_limited"] + 5 * ["still_processing"]
+    assert sum(each.attempt for each in rows) == sum(before) + 1
+    assert all(each.next_attempt_at == stage.now for each in rows if each.id in others)
+
+
+def test_while_one_worker_looks_for_all_another_one_asks_nothing(stage: Stage) -> None:
+    hold(stage, 6)
+    stage.work()
+    first, second, *_ = make_due(stage, Resource.RECORDINGS)
+    stage.control.forget_requests()
+    stage.control.add_fault(path_regex=TOGETHER, delay_seconds=1, times=1)
+    worker = Thread(target=run_ingest, args=(stage.bench, first))
+    worker.start()
+    eventually(lambda: stage.asked("/recordings"))
+
+    assert run_ingest(stage.bench, second) is False
+    worker.join()
+    assert len(stage.asked("/recordings")) == 1
+    with stage.bench.database.reading() as session:
+        due_at = session.get_one(Ingest, second).next_attempt_at
+    assert due_at is not None and due_at > stage.now
+
+
+def test_a_worker_that_vanishes_in_its_turn_holds_up_nobody_for_long(stage: Stage) -> None:
+    hold(stage, 6)
+    stage.work()
+    ids = make_due(stage, Resource.RECORDINGS)
+    with stage.bench.database.transaction() as session:
+        assert take_turn(session, "round  recordings  own", now=stage.now, seconds=60)
+
+    assert run_ingest(stage.bench, ids[0]) is False
+    stage.advance(61)
+    assert run_ingest(stage.bench, ids[0]) is True
+
+
+def test_a_turn_is_taken_once_and_ends(database: Database) -> None:
+    def take(moment: int) -> bool:
+        now = MORNING + timedelta(seconds=moment)
+        with database.transaction() as session:
+            return take_turn(session, "round", now=now, seconds=60)
+
+    assert take(0)
+    assert not take(59)
+    assert take(60)
+    with database.transaction() as session:
+        end_turn(session, "round", now=MORNING + timedelta(seconds=61))
+    assert take(61)
+    assert take(-3600), "the clock was set back by an hour"
+    assert not take(-3599)
+
+
+@pytest.mark.parametrize("role", ["admin", "compliance"])
+def test_an_administrator_looks_at_the_list_of_a_site(
+    tmp_path: Path, database: Database, broker_url: str, role: str
+) -> None:
+    people = {"simulator-token": {"email": "admin@example.com", "role": role}}
+    told = SimulatorSettings.model_validate({"strict_owner": True, "tokens": people})
+    url = database.url.render_as_string(hide_password=False)
+    with ExitStack() as stack:
+        stage = stack.enter_context(
+            staged(tmp_path, url, broker_url, simulator_settings=told, webex_role=role)
+        )
+        hosts = [f"host{number}@example.com" for number in range(6)]
+        meetings = [
+            stage.hold_meeting(host_email=each, timeline=LATE_AND_UNTOLD, webhooks=False)[
+                "meeting_id"
+            ]
+            for each in hosts
+        ]
+        stage.advance(1000)
+        request_meetings(stage.bench, meetings)
+        for meeting_id in meetings:
+            stage.live_until_complete(meeting_id)
+
+        assert [differences(stage, each) for each in meetings] == [[]] * 6
+        assert lists(stage, "admin/recordings", alone=False)
+        of_everybody = lists(stage, "admin/meetingTranscripts", alone=False)
+        assert bool(of_everybody) == (role == "compliance")
+        assert {
+            (each.state, each.reason)
+            for meeting_id in meetings
+            for each in stage.ingests(meeting_id)
+            if not each.resource_id
+        } == {(State.DONE, None)}
