@@ -8,7 +8,7 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench bench-transfer bench-faults bench-intake bench-burst chaos soak storm serve lock clean
+.PHONY: help demo test check format bench bench-transfer bench-faults bench-intake bench-burst bench-backfill chaos soak storm serve lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ format: $(DEV_STAMP) ## format and fix what can be fixed
 	@$(BIN)/ruff check --fix .
 
 bench: ## the benchmarks below; BENCH_MIB, BENCH_ROUNDS and BENCH_DIR change them
-	@$(MAKE) --no-print-directory --keep-going bench-transfer bench-faults bench-intake bench-burst
+	@$(MAKE) --no-print-directory --keep-going bench-transfer bench-faults bench-intake bench-burst bench-backfill
 
 bench-transfer: $(DEV_STAMP) ## speed and memory of transfers against curl, wget and aria2c
 	@$(BIN)/python -m benchmarks.transfer
@@ -43,6 +43,9 @@ bench-intake: $(DEV_STAMP) ## durable webhook intake against a handler that does
 
 bench-burst: $(DEV_STAMP) ## how fast 100,000 events are worked through; BENCH_EVENTS changes it
 	@$(BIN)/python -m benchmarks.burst 2>/dev/null
+
+bench-backfill: $(DEV_STAMP) ## requests to wait for 1,000 meetings and to find them; BENCH_MEETINGS
+	@$(BIN)/python -m benchmarks.backfill 2>/dev/null
 
 chaos: $(DEV_STAMP) ## strike a running installation at random; CHAOS_SECONDS, DATABASE, SEED change it
 	@$(BIN)/python -m chaos --seconds $(or $(CHAOS_SECONDS),120) --database $(or $(DATABASE),sqlite) $(if $(SEED),--seed $(SEED))
