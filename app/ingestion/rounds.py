@@ -47,20 +47,21 @@ class Whose:
     of_everybody: bool
 
 
-def whose(bench: Workbench, wanted: DueList) -> Whose | None:
+def whose(
+    bench: Workbench, account: str, resource: str, site_url: str | None, host_email: str | None
+) -> Whose | None:
     """The list that a meeting's items stand in; None where Webex has none that we may read."""
-    accounts, account, resource = bench.accounts, wanted.account, wanted.resource
     if resource not in (Resource.RECORDINGS, Resource.TRANSCRIPTS):
         return None
-    is_own = accounts.host_to_name(account, wanted.host_email) is None
+    is_own = bench.accounts.host_to_name(account, host_email) is None
     if resource == Resource.RECORDINGS and is_own:
         # For a user Webex lists recordings of all sites together.
         return Whose(account, resource, "", of_everybody=False)
-    is_officer = accounts.view(account).role == Role.COMPLIANCE
+    is_officer = bench.accounts.view(account).role == Role.COMPLIANCE
     may_read = is_own or is_officer or resource == Resource.RECORDINGS
-    if wanted.site_url is None or not may_read:
+    if site_url is None or not may_read:
         return None
-    return Whose(account, resource, wanted.site_url, of_everybody=not is_own)
+    return Whose(account, resource, site_url, of_everybody=not is_own)
 
 
 @dataclass(slots=True)
@@ -152,17 +153,21 @@ def round_of(bench: Workbench, ingest_id: int) -> Round | None:
     now = bench.clock()
     with bench.database.reading() as session:
         first = due_list(session, ingest_id, now=now)
-    mine = whose(bench, first) if first else None
+    mine = _list_of(bench, first) if first else None
     if first is None or mine is None:
         return None
     with bench.database.reading() as session:
         earliest = first.start_at - _EARLIER
         due = due_with(session, first, since=earliest, now=now, limit=_MOST)
-    others = [each for each in due if whose(bench, each) == mine]
+    others = [each for each in due if _list_of(bench, each) == mine]
     since = min(each.start_at for each in (first, *others)) - _MARGIN
     if not _is_worth_it(bench, mine.account, since, 1 + len(others)):
         return None
     return Round(bench, mine, since, [each.ingest_id for each in others])
+
+
+def _list_of(bench: Workbench, due: DueList) -> Whose | None:
+    return whose(bench, due.account, due.resource, due.site_url, due.host_email)
 
 
 def _is_worth_it(bench: Workbench, account: str, since: datetime, meetings: int) -> bool:
@@ -184,10 +189,8 @@ def in_step(work: Work, outcome: Outcome) -> Outcome:
     meeting, ingest, now = work.meeting, work.ingest, work.bench.clock()
     if not isinstance(outcome, Wait) or outcome.until == ingest.patience_until:
         return outcome
-    if meeting.start_at is None:
-        return outcome
-    place = (meeting.start_at, meeting.site_url, meeting.host_email)
-    if whose(work.bench, DueList(0, ingest.account, ingest.resource, *place)) is None:
+    place = (meeting.site_url, meeting.host_email)
+    if whose(work.bench, ingest.account, ingest.resource, *place) is None:
         return outcome
     seconds = grown_seconds(ingest.looks, work.bench.pace)
     return replace(outcome, until=_moment(ingest.account, now, seconds))
