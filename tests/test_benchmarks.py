@@ -90,13 +90,12 @@ def test_the_burst_benchmark_loses_nothing_on_either_database(tmp_path: Path) ->
 
 
 def test_the_benchmark_of_waiting_brings_every_meeting(tmp_path: Path) -> None:
-    printed, written = run("backfill", tmp_path, "--meetings", "8", "--fast", "4")
+    printed, written = run("backfill", tmp_path, "--meetings", "8", "--fast", "0")
 
-    waiting, discovery, speed = written["sections"]
+    waiting, discovery = written["sections"]
     costs = [*waiting["measured"].values(), discovery["measured"]]
     assert [each["complete"] for each in costs] == [8, 8, 8]
     assert waiting["measured"]["all end in one minute"]["questions"] > 0
-    assert set(speed["measured"]) == {"1", "2", "4"}
     assert all(f"## {each['title']}" in printed for each in written["sections"])
 
 

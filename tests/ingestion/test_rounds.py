@@ -1,7 +1,6 @@
 """Rounds: many meetings that wait for a list of one account are served by one question."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
@@ -19,6 +18,7 @@ from app.models.tables import Ingest
 from app.models.words import Resource, State
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.archives import differences
+from tests.ingestion.conftest import MakeStage
 from tests.processes import eventually
 from tests.stage import MORNING, Stage, staged
 
@@ -29,8 +29,14 @@ TOGETHER = r"/recordings\?(?!.*meetingId)"
 
 
 @pytest.fixture
-def stage(tmp_path: Path, database: Database, broker_url: str) -> Iterator[Stage]:
+def stage(make_stage: MakeStage) -> Stage:
     """A stage with one account, a user."""
+    return make_stage()
+
+
+@pytest.fixture
+def any_stage(tmp_path: Path, database: Database, broker_url: str) -> Iterator[Stage]:
+    """The same on each kind of database."""
     url = database.url.render_as_string(hide_password=False)
     with staged(tmp_path, url, broker_url) as stage:
         yield stage
@@ -74,18 +80,16 @@ def make_due(stage: Stage, resource: str) -> list[int]:
     return ids
 
 
-def test_meetings_that_wait_together_cost_a_few_questions(stage: Stage) -> None:
-    meetings = hold(stage, 25, transcripts=1)
+def test_meetings_that_wait_together_cost_a_few_questions(any_stage: Stage) -> None:
+    meetings = hold(any_stage, 12)
     for meeting_id in meetings:
-        stage.live_until_complete(meeting_id)
+        any_stage.live_until_complete(meeting_id)
 
-    assert [differences(stage, each) for each in meetings] == [[]] * 25
-    for resource in (Resource.RECORDINGS, Resource.TRANSCRIPTS):
-        looks = sum(stage.ingest(each, resource).attempt for each in meetings)
-        assert looks > 200, "each meeting had looks of its own"
-        first = len(lists(stage, resource, alone=True))
-        assert first < 2 * 25, "the first look is at each meeting alone"
-        assert first + len(lists(stage, resource, alone=False)) < 0.25 * looks
+    assert [differences(any_stage, each) for each in meetings] == [[]] * 12
+    looks = sum(any_stage.ingest(each, Resource.RECORDINGS).attempt for each in meetings)
+    assert looks > 100, "each meeting had looks of its own"
+    assert len(lists(any_stage, Resource.RECORDINGS, alone=True)) == 12, "the first looks"
+    assert len(lists(any_stage, Resource.RECORDINGS, alone=False)) < 0.15 * looks
 
 
 def test_the_first_look_is_at_each_meeting_alone(stage: Stage) -> None:
@@ -173,22 +177,23 @@ def test_a_spent_budget_ends_one_attempt_and_leaves_the_others_as_they_were(stag
     assert all(each.next_attempt_at == stage.now for each in rows if each.id in others)
 
 
-def test_while_one_worker_looks_for_all_another_one_asks_nothing(stage: Stage) -> None:
-    hold(stage, 6)
-    stage.work()
-    first, second, *_ = make_due(stage, Resource.RECORDINGS)
-    stage.control.forget_requests()
-    stage.control.add_fault(path_regex=TOGETHER, delay_seconds=1, times=1)
-    worker = Thread(target=run_ingest, args=(stage.bench, first))
+def test_while_one_worker_looks_for_all_another_one_asks_nothing(any_stage: Stage) -> None:
+    hold(any_stage, 6)
+    any_stage.work()
+    first, second, *_ = make_due(any_stage, Resource.RECORDINGS)
+    any_stage.control.forget_requests()
+    any_stage.control.add_fault(path_regex=TOGETHER, delay_seconds=1, times=1)
+    worker = Thread(target=run_ingest, args=(any_stage.bench, first))
     worker.start()
-    eventually(lambda: stage.asked("/recordings"))
+    eventually(lambda: any_stage.asked("/recordings"))
 
-    assert run_ingest(stage.bench, second) is False
+    assert run_ingest(any_stage.bench, second) is False
     worker.join()
-    assert len(stage.asked("/recordings")) == 1
-    with stage.bench.database.reading() as session:
+    assert len(any_stage.asked("/recordings")) == 1
+    with any_stage.bench.database.reading() as session:
         due_at = session.get_one(Ingest, second).next_attempt_at
-    assert due_at is not None and due_at > stage.now
+    assert due_at is not None
+    assert due_at > any_stage.now
 
 
 def test_a_worker_that_vanishes_in_its_turn_holds_up_nobody_for_long(stage: Stage) -> None:
@@ -220,35 +225,25 @@ def test_a_turn_is_taken_once_and_ends(database: Database) -> None:
 
 
 @pytest.mark.parametrize("role", ["admin", "compliance"])
-def test_an_administrator_looks_at_the_list_of_a_site(
-    tmp_path: Path, database: Database, broker_url: str, role: str
-) -> None:
+def test_an_administrator_looks_at_the_list_of_a_site(make_stage: MakeStage, role: str) -> None:
     people = {"simulator-token": {"email": "admin@example.com", "role": role}}
     told = SimulatorSettings.model_validate({"strict_owner": True, "tokens": people})
-    url = database.url.render_as_string(hide_password=False)
-    with ExitStack() as stack:
-        stage = stack.enter_context(
-            staged(tmp_path, url, broker_url, simulator_settings=told, webex_role=role)
-        )
-        hosts = [f"host{number}@example.com" for number in range(6)]
-        meetings = [
-            stage.hold_meeting(host_email=each, timeline=LATE_AND_UNTOLD, webhooks=False)[
-                "meeting_id"
-            ]
-            for each in hosts
-        ]
-        stage.advance(1000)
-        request_meetings(stage.bench, meetings)
-        for meeting_id in meetings:
-            stage.live_until_complete(meeting_id)
+    stage = make_stage(simulator_settings=told, webex_role=role)
+    untold = {"timeline": LATE_AND_UNTOLD, "webhooks": False}
+    hosts = [f"host{number}@example.com" for number in range(6)]
+    meetings = [stage.hold_meeting(host_email=each, **untold)["meeting_id"] for each in hosts]
+    stage.advance(1000)
+    request_meetings(stage.bench, meetings)
+    for meeting_id in meetings:
+        stage.live_until_complete(meeting_id)
 
-        assert [differences(stage, each) for each in meetings] == [[]] * 6
-        assert lists(stage, "admin/recordings", alone=False)
-        of_everybody = lists(stage, "admin/meetingTranscripts", alone=False)
-        assert bool(of_everybody) == (role == "compliance")
-        assert {
-            (each.state, each.reason)
-            for meeting_id in meetings
-            for each in stage.ingests(meeting_id)
-            if not each.resource_id
-        } == {(State.DONE, None)}
+    assert [differences(stage, each) for each in meetings] == [[]] * 6
+    assert lists(stage, "admin/recordings", alone=False)
+    assert bool(lists(stage, "admin/meetingTranscripts", alone=False)) == (role == "compliance")
+    ended = {
+        (each.state, each.reason)
+        for meeting_id in meetings
+        for each in stage.ingests(meeting_id)
+        if not each.resource_id
+    }
+    assert ended == {(State.DONE, None)}
