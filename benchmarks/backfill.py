@@ -1,10 +1,8 @@
 """What it costs to wait for many meetings and to discover them, and how it grows with workers."""
 
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import click
@@ -13,11 +11,10 @@ from app.logs import configure_logs
 from benchmarks.backfill_runs import (
     Cost,
     Pace,
-    Place,
     Places,
     discover,
+    places,
     served_by,
-    servers,
     wait_for,
 )
 from benchmarks.figures import Bar, spread
@@ -54,14 +51,13 @@ def main(meetings: int, fast: int, folder: Path, results: Path, bars: bool) -> N
     folder.mkdir(parents=True, exist_ok=True)
     configure_logs(log_format="json", secrets=())
     sections = []
-    with tempfile.TemporaryDirectory(dir=folder) as own, servers() as (quick, durable, valkey):
-        places = Places(Path(own), valkey)
+    with places(folder) as made:
         measures: list[Callable[[], Section]] = [
-            lambda: _waiting(meetings, partial(places.new, quick)),
-            lambda: _discovery(meetings, partial(places.new, quick)),
+            lambda: _waiting(meetings, made),
+            lambda: _discovery(meetings, made),
         ]
         if fast:
-            measures.append(lambda: _speed(fast, partial(places.new, durable)))
+            measures.append(lambda: _speed(fast, made))
         for measure in measures:
             sections.append(measure())
             click.echo(sections[-1].text())
@@ -71,11 +67,11 @@ def main(meetings: int, fast: int, folder: Path, results: Path, bars: bool) -> N
         sys.exit(1)
 
 
-def _waiting(meetings: int, place: Callable[[str], Place]) -> Section:
+def _waiting(meetings: int, made: Places) -> Section:
     costs = {}
     for number, (name, seconds) in enumerate(_ARRIVALS.items()):
         click.echo(f"waiting: {name} ...", err=True)
-        costs[name] = wait_for(meetings, seconds, place(f"waiting{number}"))
+        costs[name] = wait_for(meetings, seconds, made.counting(f"waiting{number}"))
     rows = [(name, *_counts(cost), f"{cost.ratio:.3f}") for name, cost in costs.items()]
     heads = ("", "looks", "questions about lists", "all requests", "complete", "ratio")
     return Section(
@@ -96,9 +92,9 @@ def _waiting(meetings: int, place: Callable[[str], Place]) -> Section:
     )
 
 
-def _discovery(meetings: int, place: Callable[[str], Place]) -> Section:
+def _discovery(meetings: int, made: Places) -> Section:
     click.echo("discovery ...", err=True)
-    cost = discover(meetings, place("discovery"))
+    cost = discover(meetings, made.counting("discovery"))
     per_meeting = cost.questions / meetings
     return Section(
         f"{meetings:,} meetings of six days, of which no webhook came, found by one backfill",
@@ -113,11 +109,11 @@ def _discovery(meetings: int, place: Callable[[str], Place]) -> Section:
     )
 
 
-def _speed(meetings: int, place: Callable[[str], Place]) -> Section:
+def _speed(meetings: int, made: Places) -> Section:
     paces: dict[int, Pace] = {}
     for workers in _WORKERS:
         click.echo(f"speed: {workers} worker process(es) ...", err=True)
-        paces[workers] = served_by(workers, meetings, place(f"speed{workers}"))
+        paces[workers] = served_by(workers, meetings, made.timing(f"speed{workers}"))
     alone = paces[1].per_minute
     rows: list[tuple[str, ...]] = [
         (str(workers), f"{pace.per_minute:,.0f}", f"{pace.per_minute / alone:.2f}")

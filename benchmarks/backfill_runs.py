@@ -1,6 +1,7 @@
 """The runs of the benchmark of waiting and backfill: on a stage, and with real workers."""
 
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -75,27 +76,36 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Makes places, one after the other."""
+    """Makes places, one after the other: on SQLite to count, on Postgres to measure time."""
 
     folder: Path
+    postgres: PostgresServer
     valkey: ValkeyServer
 
-    def new(self, postgres: PostgresServer, name: str) -> Place:
-        """A place that nobody has worked at."""
+    def counting(self, name: str) -> Place:
+        """A place for one process."""
+        folder = self._new(name)
+        return Place(folder, f"sqlite:///{folder / 'webex-ingest.db'}", self.valkey.url)
+
+    def timing(self, name: str) -> Place:
+        """A place for many processes."""
+        return Place(self._new(name), self.postgres.create_database(name), self.valkey.url)
+
+    def _new(self, name: str) -> Path:
         self.valkey.flush()
         (folder := self.folder / name).mkdir()
-        return Place(folder, postgres.create_database(name), self.valkey.url)
+        return folder
 
 
 @contextmanager
-def servers() -> Iterator[tuple[PostgresServer, PostgresServer, ValkeyServer]]:
-    """A Postgres for counting, one for timing, and a broker."""
-    with ExitStack() as stack:
-        started = PostgresServer(), PostgresServer(durable=True), ValkeyServer()
-        for each in started:
+def places(folder: Path) -> Iterator[Places]:
+    """Start the servers, and make places below a folder that goes afterwards."""
+    with tempfile.TemporaryDirectory(dir=folder) as own, ExitStack() as stack:
+        postgres, valkey = PostgresServer(durable=True), ValkeyServer()
+        for each in (postgres, valkey):
             stack.callback(each.close)
             each.start()
-        yield started
+        yield Places(Path(own), postgres, valkey)
 
 
 def wait_for(meetings: int, arrive_seconds: float, place: Place) -> Cost:
