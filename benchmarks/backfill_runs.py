@@ -28,6 +28,8 @@ from tests.stage import Stage, staged
 _LISTS = (Resource.RECORDINGS, Resource.TRANSCRIPTS)
 _SMALL: dict[str, Any] = {"recordings": [{"bytes": 10_000, "audio": False}], "transcripts": 1}
 _LATE = {
+    "details": 0,
+    "participants_final": 0,
     "recordings": 1800,
     "recording_webhook": None,
     "transcripts": 1800,
