@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
 from pathlib import Path
 
+from app.errors import ArchiveUnavailable
+
 _PIECE_BYTES = 1024 * 1024
 _MANIFEST = "manifest.json"
 _ASIDE = ".damaged"
@@ -20,6 +22,20 @@ class Damage(StrEnum):
     UNREADABLE = "unreadable"
     EXTRA = "extra"
     PART = "part"
+
+
+def insist_on_root(root: Path) -> None:
+    """Raise ArchiveUnavailable where nothing is, as when the archive's disk is not mounted."""
+    try:
+        is_there = root.is_dir() and any(root.iterdir())
+    except OSError as error:
+        raise ArchiveUnavailable(
+            f"{root} cannot be looked at: {error.strerror}. Nothing was changed"
+        ) from None
+    if not is_there:
+        raise ArchiveUnavailable(
+            f"nothing is in {root}, where files were stored: is its disk there? Nothing was changed"
+        )
 
 
 def damage_of(

@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from app.db.ingests import new_ingest, open_ingests, reopen, wake
+from app.db.ingests import forget_stored, new_ingest, open_ingests, reopen, wake
 from app.db.meetings import mark_incomplete, touch
 from app.db.standing import standing_of
 from app.ingestion.workbench import Pace
@@ -115,6 +115,28 @@ def want(
         # What was opened again is missing again, and the manifest must say so.
         mark_incomplete(session, opened)
     touch(session, *opened, *woken)
+
+
+def fetch_again(session: Session, key: tuple[int, str, str], *, pace: Pace, now: datetime) -> None:
+    """Open an item again of whose files one is not there any more as it was stored.
+
+    ``key`` is meeting row, resource and ``resource_id``; the meeting is locked.
+    """
+    meeting_row_id, resource, resource_id = key
+    forget_stored(session, *key)
+    reopen(
+        session,
+        col(Ingest.meeting_row_id) == meeting_row_id,
+        col(Ingest.resource) == resource,
+        col(Ingest.resource_id) == resource_id,
+        states=(State.DONE, State.FAILED),
+        due_at=now,
+        patience_until=now + pace.give_up,
+        priority=Priority.RETRY,
+        now=now,
+    )
+    mark_incomplete(session, {meeting_row_id})
+    touch(session, meeting_row_id)
 
 
 def patience_until(meeting: Meeting, pace: Pace, now: datetime) -> datetime:

@@ -8,16 +8,22 @@ import structlog
 from sqlalchemy import ColumnElement, select
 from sqlmodel import col
 
-from app.archive.inspection import Damage, damage_of, is_missing, set_aside, strays
+from app.archive.inspection import (
+    Damage,
+    damage_of,
+    insist_on_root,
+    is_missing,
+    set_aside,
+    strays,
+)
 from app.db.files import files_of, forget_file, latest_file, note_damage
-from app.db.ingests import forget_stored, reopen
-from app.db.meetings import lock_meeting, mark_incomplete, touch
+from app.db.meetings import lock_meeting, touch
 from app.db.standing import ingests_of
-from app.errors import ArchiveUnavailable
+from app.ingestion.entry import fetch_again
 from app.ingestion.storing import refresh_manifest
 from app.ingestion.workbench import Workbench
 from app.models.tables import File, Ingest, Meeting
-from app.models.words import Priority, State
+from app.models.words import State
 
 _MANIFEST = "manifest.json"
 
@@ -40,17 +46,7 @@ Insist = Callable[[Workbench, Meeting], None]
 
 def insist_on_archive(bench: Workbench, _meeting: Meeting) -> None:
     """Raise ArchiveUnavailable where all of it is gone: that is no damage to a file."""
-    root = bench.archive.root
-    try:
-        is_there = root.is_dir() and any(root.iterdir())
-    except OSError as error:
-        raise ArchiveUnavailable(
-            f"{root} cannot be looked at: {error.strerror}. Nothing was changed"
-        ) from None
-    if not is_there:
-        raise ArchiveUnavailable(
-            f"nothing is in {root}, where files were stored: is its disk there? Nothing was changed"
-        )
+    insist_on_root(bench.archive.root)
 
 
 def look_at_file(
@@ -156,18 +152,7 @@ def _forget(bench: Workbench, file: File) -> None:
     with bench.database.transaction() as session:
         lock_meeting(session, file.meeting_row_id)
         forget_file(session, file)
-        forget_stored(session, *key)
-        reopen(
-            session,
-            *_item_of(file),
-            states=(State.DONE, State.FAILED),
-            due_at=now,
-            patience_until=now + bench.pace.give_up,
-            priority=Priority.RETRY,
-            now=now,
-        )
-        mark_incomplete(session, {file.meeting_row_id})
-        touch(session, file.meeting_row_id)
+        fetch_again(session, key, pace=bench.pace, now=now)
     refresh_manifest(bench, file.meeting_row_id)
 
 

@@ -13,6 +13,7 @@ from app.ingestion.entry import over_at_last, want, want_meeting
 from app.ingestion.items import UNKNOWN_START, listed_one
 from app.ingestion.policy import left_out
 from app.ingestion.retry import NothingYet, decide
+from app.ingestion.rows import meeting_columns
 from app.ingestion.storing import store_json
 from app.ingestion.workbench import Work
 from app.models.outcomes import Done, Outcome, Wait
@@ -140,14 +141,9 @@ def _tell(work: Work, details: MeetingDetails) -> None:
         write(
             session,
             known,
-            meeting_series_id=details.meeting_series_id,
-            scheduled_meeting_id=details.scheduled_meeting_id,
-            title=details.title,
-            site_url=details.site_url,
-            host_email=details.host_email,
+            **meeting_columns(details),
             webex_state=state,
             scheduled_type=kind,
-            start_at=details.start,
             end_at=details.end if ended else None,
         )
         wake(

@@ -6,6 +6,7 @@ from app.db.meetings import lock_meeting
 from app.errors import NotFound, PartialList
 from app.ingestion.meetings import while_it_goes_on
 from app.ingestion.retry import NothingYet, decide
+from app.ingestion.rows import participant_columns
 from app.ingestion.storing import store_json
 from app.ingestion.workbench import Work
 from app.models.outcomes import Absent, Done, Failed, Outcome
@@ -59,19 +60,7 @@ def _store(work: Work, people: list[MeetingParticipant]) -> None:
 
 
 def _tell(work: Work, people: list[MeetingParticipant]) -> None:
-    rows = {
-        each.id: {
-            "participant_id": each.id,
-            "email": each.email,
-            "display_name": each.display_name,
-            "host": each.host,
-            "co_host": each.co_host,
-            "joined_at": each.joined_time,
-            "left_at": each.left_time,
-        }
-        for each in people
-    }
     with work.bench.database.transaction() as session:
         lock_meeting(session, work.meeting_row_id)
         heartbeat(session, work.lease, now=work.bench.clock())
-        replace_participants(session, work.meeting_row_id, rows.values())
+        replace_participants(session, work.meeting_row_id, participant_columns(people))

@@ -11,6 +11,7 @@ from app.db.meetings import lock_meeting
 from app.errors import Forbidden, Gone, NotFound, PartialList
 from app.ingestion.items import follow_items, or_stored
 from app.ingestion.retry import decide
+from app.ingestion.rows import snippet_columns
 from app.ingestion.storing import store_bytes, store_json
 from app.ingestion.workbench import Work
 from app.models.outcomes import Done, Failed, Outcome
@@ -128,17 +129,7 @@ def _without_all(work: Work, transcript_id: str, error: PartialList) -> Outcome:
 def _store_snippets(work: Work, transcript_id: str, snippets: Sequence[TranscriptSnippet]) -> None:
     path = transcript_path(transcript_id, Kind.SNIPPETS)
     store_json(work, Kind.SNIPPETS, path, {"items": [each.raw for each in snippets]})
-    rows = [
-        {
-            "snippet_id": each.id,
-            "offset_milliseconds": each.offset_milliseconds,
-            "duration_milliseconds": each.duration_milliseconds,
-            "person_name": each.person_name,
-            "person_email": each.person_email,
-            "text": each.text,
-        }
-        for each in snippets
-    ]
+    rows = snippet_columns(snippets)
     with work.bench.database.transaction() as session:
         lock_meeting(session, work.meeting_row_id)
         heartbeat(session, work.lease, now=work.bench.clock())
