@@ -11,6 +11,7 @@
     ├── NoFolderYet            a meeting's start or site is not known yet
     ├── LeaseLost              another worker has taken this work over
     ├── ArchiveUnavailable     the archive's disk refuses to be written or read
+    ├── FolderRefused          a folder of the archive of which no meeting can be made
     ├── WorkerStopping         the worker was asked to stop; the work goes on elsewhere
     ├── SignInRefused          a person did not sign in, or not here
     ├── AccountUnknown         there is no account of this name
@@ -114,6 +115,12 @@ class ArchiveUnavailable(IngestError):
 
     code = "archive_unavailable"
     retryable = True
+
+
+class FolderRefused(IngestError):
+    """A folder of the archive of which no meeting can be made; the sentence says why."""
+
+    code = "folder_refused"
 
 
 class WorkerStopping(IngestError):

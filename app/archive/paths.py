@@ -9,6 +9,7 @@ from pathlib import Path
 from app.models.words import Kind
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,200}")
+_VERSION = re.compile(r"\.v(\d{1,9})(?=(?:\.snippets)?\.[^./]+$)")
 _FIELDS = {"site", "host", "start", "title", "meeting_id"}
 _LONGEST_TITLE_BYTES = 80
 
@@ -92,6 +93,12 @@ def transcript_path(transcript_id: str, kind: Kind) -> str:
     """The path of one file of a transcript in its meeting's folder."""
     suffix = {Kind.VTT: "vtt", Kind.TXT: "txt", Kind.SNIPPETS: "snippets.json"}[kind]
     return f"transcripts/{safe_id(transcript_id)}.{suffix}"
+
+
+def version_of(path: str) -> tuple[str, int]:
+    """The path of the first version, and which one this is: of ``a/b.v2.vtt`` ``a/b.vtt`` and 2."""
+    found = _VERSION.search(path)
+    return (_VERSION.sub("", path), int(found[1])) if found else (path, 1)
 
 
 def versioned(path: str, version: int) -> str:

@@ -23,6 +23,7 @@ _MODULES = {
     "backfill": "app.cli.backfill",
     "report": "app.cli.report",
     "verify": "app.cli.verify",
+    "rebuild": "app.cli.rebuild",
     "doctor": "app.cli.doctor",
 }
 

@@ -7,6 +7,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from app.db.statements import insert_into
 from app.models.tables import File, Meeting, Participant, Snippet
 
 
@@ -84,6 +85,14 @@ def add_file(session: Session, file: File) -> None:
         )
     )
     session.execute(insert(File).values(**file.model_dump(exclude={"id"})))
+
+
+def add_files(session: Session, files: Sequence[dict[str, Any]]) -> None:
+    """Say that files are there, but for those of whose paths something is said already."""
+    if files:
+        insert = insert_into(session, File)
+        which = ["meeting_row_id", "path"]
+        session.connection().execute(insert.on_conflict_do_nothing(index_elements=which), files)
 
 
 def replace_participants(

@@ -163,6 +163,23 @@ def fix_folder(session: Session, meeting: Meeting, folder: str) -> str:
     return str(fixed)
 
 
+def restore_meeting(session: Session, meeting: Meeting, **columns: Any) -> None:
+    """Give a meeting without a folder what is told of it elsewhere, its folder among it.
+
+    Of one whose details the API has told here since then it is the folder alone.
+    """
+    mine = (col(Meeting.id) == meeting.id, col(Meeting.folder).is_(None))
+    if meeting.details_known:
+        columns = {"folder": columns["folder"]}
+    session.execute(update(Meeting).where(*mine).values(**columns))
+    session.refresh(meeting)
+
+
+def holder_of_folder(session: Session, folder: str) -> str | None:
+    """The id of the meeting whose folder it is."""
+    return session.scalar(select(col(Meeting.meeting_id)).where(col(Meeting.folder) == folder))
+
+
 def touch(session: Session, *meeting_row_ids: int) -> None:
     """Say that something the manifest tells has changed."""
     if not meeting_row_ids:

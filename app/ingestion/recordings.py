@@ -81,13 +81,13 @@ def _bring(work: Work, recording: Recording, kind: Kind, fresh: "_FreshLinks") -
         work,
         kind,
         recording_path(recording.id, kind, recording.format),
-        source=_source(recording, kind),
+        source=source_of(recording, kind),
         listed=Listed(size_bytes, recording.duration_seconds),
         fresh_link=lambda: fresh.link(kind),
     )
 
 
-def _source(recording: Recording, kind: Kind) -> str:
+def source_of(recording: Recording, kind: Kind) -> str:
     """What Webex says the file is; another text means another version of the file."""
     told = (recording.create_time, recording.size_bytes, recording.duration_seconds)
     return "|".join([kind, *map(str, told)])
@@ -114,7 +114,7 @@ class _FreshLinks:
                 self._recording,
                 resources.recording(work.webex, recording_id, host_email=work.host_email),
             )
-            if _source(before, kind) != _source(self._recording, kind):
+            if source_of(before, kind) != source_of(self._recording, kind):
                 # What is stored of one attempt must be of one edition.
                 raise TransferInterrupted("Webex has replaced the recording meanwhile")
             self._unused = {Kind.VIDEO, Kind.AUDIO}

@@ -1,6 +1,7 @@
 """Files and their rows: the file first, then the row, then the manifest; twice is harmless."""
 
 import hashlib
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -35,17 +36,37 @@ def folder_of(work: Work) -> str:
     known = meeting.start_at is not None and meeting.site_url is not None
     if not known and details in (State.WAITING, State.RUNNING):
         raise NoFolderYet("Webex has not told yet when and where the meeting took place")
-    folder = meeting_folder(
-        work.bench.path_template,
-        meeting_id=meeting.meeting_id,
+    folder = usual_folder(
+        work.bench,
+        meeting.meeting_id,
         start=meeting.start_at or meeting.first_seen_at,
-        site=meeting.site_url or "unknown",
-        host=meeting.host_email or "unknown",
-        title=meeting.title or "untitled",
+        site=meeting.site_url,
+        host=meeting.host_email,
+        title=meeting.title,
     )
     work.bench.archive.make_folder(folder)
     with work.bench.database.transaction() as session:
         return fix_folder(session, meeting, folder)
+
+
+def usual_folder(
+    bench: Workbench,
+    meeting_id: str,
+    *,
+    start: datetime,
+    site: str | None,
+    host: str | None,
+    title: str | None,
+) -> str:
+    """The folder that the settings give a meeting of which this is known."""
+    return meeting_folder(
+        bench.path_template,
+        meeting_id=meeting_id,
+        start=start,
+        site=site or "unknown",
+        host=host or "unknown",
+        title=title or "untitled",
+    )
 
 
 def store_json(work: Work, kind: Kind, path: str, value: Any) -> None:

@@ -1,5 +1,6 @@
 """The manifest has the shape that the contract promises to other programs."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,6 +8,8 @@ import jsonschema
 import pytest
 
 from app.archive.manifest import manifest_of
+from app.errors import FolderRefused
+from app.models.manifest import Manifest
 from app.models.tables import File, Ingest, Meeting
 from app.models.words import State
 
@@ -29,6 +32,7 @@ SCHEMA: dict[str, Any] = {
         "start": {"anyOf": [TIME, {"type": "null"}]},
         "end": {"anyOf": [TIME, {"type": "null"}]},
         "complete": {"type": "boolean"},
+        "for_rebuild": {"type": "object", "minProperties": 1},
         "resources": {
             "type": "array",
             "items": {
@@ -43,6 +47,7 @@ SCHEMA: dict[str, Any] = {
                     "error": TEXT,
                     "message": TEXT,
                     "next_attempt_at": {"anyOf": [TIME, {"type": "null"}]},
+                    "for_rebuild": {"type": "object", "minProperties": 1},
                 },
                 "if": {"properties": {"state": {"const": "failed"}}},
                 "then": {"required": ["error", "message"]},
@@ -63,6 +68,7 @@ SCHEMA: dict[str, Any] = {
                     "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
                     "file_version": {"type": "integer", "minimum": 2},
                     "stored_at": TIME,
+                    "for_rebuild": {"type": "object", "minProperties": 1},
                 },
             },
         },
@@ -101,6 +107,11 @@ def file(path: str, **given: Any) -> File:
     )
 
 
+def without_memory(told: dict[str, Any]) -> dict[str, Any]:
+    """What a manifest tells to others."""
+    return {name: value for name, value in told.items() if name != "for_rebuild"}
+
+
 INGESTS = [
     ingest("meetings", "done"),
     ingest("recordings", "done", resource_id="r1"),
@@ -137,7 +148,9 @@ def test_a_manifest_tells_the_meeting_in_utc_with_whole_seconds() -> None:
 
 
 def test_a_manifest_tells_every_resource() -> None:
-    assert manifest_of(meeting(), INGESTS, [])["resources"] == [
+    resources = manifest_of(meeting(), INGESTS, [])["resources"]
+
+    assert [without_memory(each) for each in resources] == [
         {"resource": "meetings", "state": "done"},
         {"resource": "recordings", "resource_id": "r1", "state": "done"},
         {
@@ -177,3 +190,85 @@ def test_a_manifest_tells_every_file() -> None:
         "stored_at": "2021-05-14T20:26:54Z",
     }
     assert second["file_version"] == 2
+
+
+def test_what_only_a_rebuild_needs_stands_by_itself_and_exactly() -> None:
+    exactly = END.replace(microsecond=123_456)
+    of = meeting(account="sales", webex_state="ended", source="backfill", completed_at=exactly)
+    done = ingest("recordings", "done", resource_id="r1", attempt=3, stored_at=exactly, tries=2)
+    waiting = ingest("recordings", "waiting", looks=4, priority="2-backfill", bytes_done=7)
+    video = file("recordings/r1.mp4", resource_id="r1", source="video|2021|5|9")
+    text = file("recordings/r1.json", source="ab" * 32)
+
+    told = manifest_of(of, [done, waiting], [video, text])
+    read = Manifest.read(json.dumps(told).encode())
+
+    assert (read.for_rebuild.account, read.for_rebuild.source) == ("sales", "backfill")
+    assert (read.for_rebuild.webex_state, read.for_rebuild.completed_at) == ("ended", exactly)
+    first, second = (each.for_rebuild for each in read.resources)
+    assert (first.attempt, first.stored_at, first.tries) == (3, exactly, 0)
+    assert (second.looks, second.priority, second.bytes_done) == (4, "2-backfill", 0)
+    assert [each.for_rebuild.source for each in read.files] == ["video|2021|5|9", ""]
+
+
+def test_a_manifest_of_a_program_without_rebuild_is_read_as_well() -> None:
+    told = without_memory(manifest_of(meeting(completed_at=END), INGESTS, FILES))
+    told["resources"] = [without_memory(each) for each in told["resources"]]
+
+    read = Manifest.read(json.dumps(told).encode())
+
+    assert (read.meeting_id, read.complete, len(read.files)) == ("m_I_1", True, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"version": 2}, "its manifest is of version 2, which this program does not know"),
+        ({"version": "1"}, "version is wrong"),
+        ({"meeting_id": "../m_I_1"}, "meeting_id is wrong"),
+        ({"meeting_id": "."}, "meeting_id is wrong"),
+        ({"title": 5}, "title is wrong"),
+        ({"title": "\x00"}, "title is wrong"),
+        ({"title": "\ud800"}, "it is cut or none"),
+        ({"start": "yesterday"}, "start is wrong"),
+        ({"complete": "yes"}, "complete is wrong"),
+        ({"files": {}}, "files is wrong"),
+        ({"resources": [{"resource": "moods", "state": "done"}]}, "resources.0.resource is wrong"),
+        ({"resources": [{"resource": "polls", "state": "lost"}]}, "resources.0.state is wrong"),
+        (
+            {"resources": [{"resource": "polls", "state": "done", "reason": "mood"}]},
+            "resources.0.reason is wrong",
+        ),
+        ({"resources": [{"resource": "polls", "state": "done"}] * 2}, "something stands there"),
+        (
+            {"files": manifest_of(meeting(), [], FILES[:1] * 2)["files"]},
+            "something stands there twice",
+        ),
+    ],
+)
+def test_a_manifest_that_cannot_be_right_is_refused(change: dict[str, Any], sentence: str) -> None:
+    told = manifest_of(meeting(), [], []) | change
+
+    with pytest.raises(FolderRefused, match=sentence):
+        Manifest.read(json.dumps(told).encode())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("../a.mp4", "/etc/passwd", "a/../b", "a//b", "./a", "a/", "", ".hidden", "a/.b.part"),
+        *("a\0b", "manifest.json", "a/" * 9 + "b", "x" * 256, "\ud800"),
+    ],
+)
+def test_a_path_that_leads_out_of_its_folder_is_refused(path: str) -> None:
+    told = manifest_of(meeting(), [], [file("a.mp4")])
+    told["files"][0]["path"] = path
+
+    with pytest.raises(FolderRefused, match=r"files\.0\.path is wrong|it is cut or none"):
+        Manifest.read(json.dumps(told).encode())
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"[" * 5000, b"null", b"{} {}"])
+def test_what_is_cut_or_no_manifest_is_refused(content: bytes) -> None:
+    with pytest.raises(FolderRefused, match="its manifest cannot be read"):
+        Manifest.read(content)
