@@ -15,7 +15,7 @@ from app.errors import FolderRefused
 from app.ingestion import rebuild as use_case
 from app.ingestion.rebuild import Fate, Lacking, Rebuilt
 from app.ingestion.storing import usual_folder
-from app.ingestion.wording import size_text
+from app.ingestion.wording import one_line, size_text
 from app.ingestion.workbench import Workbench
 
 _LINE_EACH = 1000
@@ -89,7 +89,7 @@ class _Told:
             ]
             print_table(("MEETING", "FILE", "FOUND", "WHAT COMES OF IT"), rows)
         for each in self.refused:
-            click.echo(f"webex-ingest: {each.folder}: {each.why}", err=True)
+            click.echo(f"webex-ingest: {one_line(f'{each.folder}: {each.why}')}", err=True)
         were = "would be" if dry_run else "were"
         how = "every byte read" if deep else "by name and size; --deep reads every byte"
         size = size_text(self.bytes)
@@ -125,15 +125,15 @@ def _shown(
 def _inside(bench: Workbench, name: str) -> Path:
     """A folder of the archive, as it is named from here or as `status` names it."""
     root = bench.archive.root
-    place = next((each for each in (Path(name), root / name) if each.is_dir()), None)
-    if place is None:
+    top = root.resolve()
+    found = [each.resolve() for each in (Path(name), root / name) if each.is_dir()]
+    inside = [each for each in found if each.is_relative_to(top)]
+    if inside:
+        return root / inside[0].relative_to(top)
+    if not found:
         raise click.UsageError(f"{name} is no folder")
-    if not place.resolve().is_relative_to(root.resolve()):
-        raise click.UsageError(
-            f"{name} is not in the archive: copy it to {_where_to(bench, place.resolve())}, "
-            "then do this again"
-        )
-    return root / place.resolve().relative_to(root.resolve())
+    where_to = _where_to(bench, found[0])
+    raise click.UsageError(f"{name} is not in the archive: copy it to {where_to}, then try again")
 
 
 def _where_to(bench: Workbench, place: Path) -> Path:

@@ -42,7 +42,7 @@ def _path(value: str) -> str:
     parts = PurePosixPath(value).parts
     is_whole = "/".join(parts) == value and 0 < len(parts) <= _DEEPEST
     is_inside = not any(each.startswith((".", "/")) or len(each) > _LONGEST for each in parts)
-    if not (is_whole and is_inside) or "\0" in value or value == "manifest.json":
+    if not (is_whole and is_inside) or not value.isprintable() or value == "manifest.json":
         raise ValueError("no path of a file of a meeting")
     return value
 

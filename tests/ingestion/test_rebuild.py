@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, select
-from sqlmodel import SQLModel
+from sqlalchemy import select
 
 from app.db.engine import Database
 from app.errors import WebexError
@@ -16,18 +15,13 @@ from app.ingestion.rebuild import rebuild
 from app.ingestion.recheck import recheck_due
 from app.ingestion.report import make_report
 from app.ingestion.status import meeting_status, overview
-from app.models.tables import File, Ingest, Meeting, Participant, Snippet
+from app.models.tables import Meeting
 from app.models.words import Resource
 from tests.ingestion.archives import differences
+from tests.ingestion.lost import contents, lose_database, media_requests, rows, unlike
 from tests.stage import Stage, staged
 
 EXTRAS = (Resource.SUMMARIES, Resource.POLLS)
-PASSING = {"id", "meeting_row_id", "participant_row_id", "updated_at", "revision", "lost"}
-PASSING |= {"manifest_revision", "reserved_until", "bytes_synced", "validator", "stored_at"}
-PASSING |= {"rechecked_at", "next_attempt_at"}
-"""Columns about one database and the work in it; of some times only seconds are kept."""
-
-KEYS = ("resource", "resource_id", "path", "participant_id", "transcript_id", "position")
 
 
 @pytest.fixture
@@ -37,13 +31,6 @@ def stage(tmp_path: Path, database: Database, broker_url: str) -> Iterator[Stage
     told: dict[str, Any] = {"extra_resources": EXTRAS, "transfer_max_bytes": 1_500_000}
     with staged(tmp_path, url, broker_url, **told) as stage:
         yield stage
-
-
-def lose_database(stage: Stage) -> None:
-    """Leave of the database its schema alone."""
-    with stage.bench.database.transaction() as session:
-        for table in reversed(SQLModel.metadata.sorted_tables):
-            session.execute(delete(table))
 
 
 def said(stage: Stage) -> dict[str, Any]:
@@ -66,33 +53,6 @@ def one(stage: Stage, meeting_id: str) -> dict[str, Any]:
     told = meeting_status(stage.bench.database, meeting_id, now=stage.now, lease_seconds=30)
     assert told is not None
     return told.model_dump(mode="json")
-
-
-def rows(stage: Stage) -> dict[str, Any]:
-    """All rows of all meetings, without what counts in one database only."""
-    told: dict[str, Any] = {}
-    with stage.bench.database.reading() as session:
-        names = {each.id: each.meeting_id for each in session.scalars(select(Meeting))}
-        for table in (Meeting, Ingest, File, Participant, Snippet):
-            each: Any
-            for each in session.scalars(select(table)):
-                columns = each.model_dump(exclude=PASSING)
-                if columns.get("state") in ("done", "absent", "failed"):
-                    columns |= {"looks": 0, "tries": 0}
-                of = columns.get("meeting_id") or names[each.meeting_row_id]
-                parts = {str(columns.get(name, "")) for name in KEYS}
-                told[f"{of} {table.__name__} {sorted(parts)}"] = columns
-    return told
-
-
-def contents(stage: Stage) -> dict[str, bytes]:
-    """Every file of the archive."""
-    places = [each for each in stage.archive.rglob("*") if each.is_file()]
-    return {each.relative_to(stage.archive).as_posix(): each.read_bytes() for each in places}
-
-
-def media_requests(stage: Stage) -> int:
-    return len(stage.control.requests(origin="media"))
 
 
 def held(stage: Stage, **order: Any) -> str:
@@ -158,18 +118,6 @@ def edit(stage: Stage, transcript_id: str) -> None:
     path = f"/meetingTranscripts/{transcript_id}/snippets/{transcript_id}_00003"
     told = {"text": "It was Bob.", "reason": "a wrong name"}
     stage.bench.accounts.client("").send("PUT", path, told)
-
-
-def unlike(one: Any, other: Any, name: str = "") -> list[str]:
-    """Where two values differ, each place by its name."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        keys = sorted({*one, *other})
-        pairs = ((key, (one.get(key), other.get(key))) for key in keys)
-        return [diff for key, pair in pairs for diff in unlike(*pair, f"{name}.{key}")]
-    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        both = enumerate(zip(one, other, strict=True))
-        return [diff for at, pair in both for diff in unlike(*pair, f"{name}.{at}")]
-    return [] if one == other else [f"{name}: {one!r} is {other!r} now"]
 
 
 def test_all_kinds_of_meetings_are_as_before_and_nothing_is_fetched_again(stage: Stage) -> None:
