@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from app.errors import FolderRefused
-from app.models.manifest import Manifest
+from app.models.manifest import Manifest, is_fit
 
 MANIFEST = "manifest.json"
 _MOST_BYTES = 64 * 1024**2
@@ -68,6 +68,8 @@ def _inside(root: Path, entry: os.DirEntry[str]) -> Iterator[Place]:
 
 def read_manifest(root: Path, folder: str) -> Manifest:
     """The manifest of a folder, which fits it and names no file outside; raises FolderRefused."""
+    if not is_fit(folder):
+        raise FolderRefused("its path is too long, or has signs that are none of a text")
     manifest = Manifest.read(read_whole(root / folder, MANIFEST))
     if manifest.meeting_id not in PurePosixPath(folder).name:
         raise FolderRefused(

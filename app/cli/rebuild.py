@@ -79,7 +79,7 @@ class _Told:
             "files": self.files,
             "bytes": self.bytes,
             "findings": [asdict(each) for each in self.lacking],
-            "refused": [{"folder": each.folder, "error": each.why} for each in self.refused],
+            "refused": [{"folder": _text(each.folder), "error": each.why} for each in self.refused],
         }
 
     def print(self, *, deep: bool, dry_run: bool) -> None:
@@ -97,6 +97,11 @@ class _Told:
             f"{self.added} meeting(s) with {self.files} file(s), {size}, {were} added ({how}); "
             f"{self.known} known already, {len(self.refused)} refused."
         )
+
+
+def _text(name: str) -> str:
+    """The name of a folder, which need not be a text that can be written."""
+    return name.encode(errors="replace").decode()
 
 
 def _comes(lacking: Lacking) -> str:

@@ -6,12 +6,21 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from app.archive.inspection import Damage, damage_of, insist_on_root, set_aside, strays
+import structlog
+
+from app.archive.inspection import (
+    Damage,
+    damage_of,
+    insist_on_root,
+    is_missing,
+    set_aside,
+    strays,
+)
 from app.archive.paths import version_of
-from app.archive.reading import Place, meeting_places, read_document, read_manifest
+from app.archive.reading import MANIFEST, Place, meeting_places, read_document, read_manifest
 from app.db.engine import Database
 from app.db.meetings import ensure_meeting, find_meeting, holder_of_folder
-from app.errors import AnswerUnreadable, FolderRefused
+from app.errors import AnswerUnreadable, FolderRefused, IngestError
 from app.ingestion.recordings import source_of
 from app.ingestion.restoring import Documents, Found, Key, restore
 from app.ingestion.storing import refresh_manifest
@@ -20,6 +29,8 @@ from app.models.manifest import Manifest, ManifestFile
 from app.models.tables import Meeting
 from app.models.webex import MeetingDetails, MeetingParticipant, Recording, TranscriptSnippet
 from app.models.words import Kind, State
+
+log = structlog.get_logger()
 
 _MEDIA = (Kind.VIDEO, Kind.AUDIO)
 
@@ -89,6 +100,16 @@ def rebuild(
                 _refuse_another(made.meeting_id, place.folder, foretold)
         except FolderRefused as error:
             made = Rebuilt(place.folder, Fate.REFUSED, why=str(error))
+        except OSError as error:
+            why = f"{error.filename or 'a file'} cannot be read: {error.strerror}"
+            made = Rebuilt(place.folder, Fate.REFUSED, why=why)
+        except IngestError:
+            raise
+        except Exception as error:
+            # As in an attempt: a fault of ours with one folder must hold up no other.
+            log.exception("rebuild.fault", folder=place.folder)
+            why = f"an error in webex-ingest itself: {type(error).__name__}"
+            made = Rebuilt(place.folder, Fate.REFUSED, why=why)
         yield made
 
 
@@ -140,7 +161,8 @@ def _of_two(meeting_id: str, other: str) -> str:
 
 def _add(bench: Workbench, found: Found) -> bool:
     """Make the rows of a meeting; false where somebody else has made them meanwhile."""
-    _set_aside(bench, found)
+    if not _set_aside(bench, found):
+        return False
     now, memory = bench.clock(), found.manifest.for_rebuild
     with bench.database.transaction() as session:
         meeting = ensure_meeting(
@@ -158,14 +180,20 @@ def _add(bench: Workbench, found: Found) -> bool:
     return True
 
 
-def _set_aside(bench: Workbench, found: Found) -> None:
-    """Keep changed files beside their places, before anybody may put good ones there."""
-    for path, damage in found.damage.items():
-        if damage is Damage.CHANGED and path in found.wanted:
-            try:
-                set_aside(bench.archive.locate(found.folder, path))
-            except OSError as error:
-                raise FolderRefused(f"{path} has changed, and {error.strerror}") from None
+def _set_aside(bench: Workbench, found: Found) -> bool:
+    """Keep changed files beside their places, before anybody may put good ones there.
+
+    False where somebody may have done so already, since the meeting is known by now.
+    """
+    changed = [path for path in found.wanted if found.damage[path] is Damage.CHANGED]
+    if changed and _is_known(bench.database, found.manifest.meeting_id, found.folder):
+        return False
+    for path in changed:
+        try:
+            set_aside(bench.archive.locate(found.folder, path))
+        except OSError as error:
+            raise FolderRefused(f"{path} has changed, and {error.strerror}") from None
+    return True
 
 
 def _look(bench: Workbench, folder: str, manifest: Manifest, *, deep: bool) -> Found:
@@ -181,6 +209,8 @@ def _look(bench: Workbench, folder: str, manifest: Manifest, *, deep: bool) -> F
             raise FolderRefused(f"{file.path} cannot be read: let the user of webex-ingest read it")
         if wrong is not None:
             damage[file.path] = wrong
+    if damage and is_missing(place / MANIFEST):
+        raise FolderRefused("has gone while it was read: is its disk there?")
     return Found(folder, manifest, damage, documents, _newer(place, manifest))
 
 

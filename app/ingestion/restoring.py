@@ -89,7 +89,11 @@ def restore(session: Session, meeting: Meeting, found: Found, *, pace: Pace, now
     """
     assert meeting.id is not None
     is_new = not standing_of(session, [meeting.id])
-    restore_meeting(session, meeting, **_columns(found, now))
+    columns = _columns(found, now)
+    if not is_new:
+        # Whose it is here the event has told.
+        del columns["account"]
+    restore_meeting(session, meeting, **columns)
     resources = found.manifest.resources
     open_ingests(session, [_ingest(meeting, each, found, pace, now) for each in resources])
     add_files(session, [_file(meeting.id, each, found.documents) for each in found.whole])
@@ -163,13 +167,14 @@ def _ingest(
     memory, is_open = told.for_rebuild, told.state in _OPEN
     first, last = _span(found, now)
     opened_at = memory.opened_at or first
+    patience = memory.patience_until or patience_until(meeting, pace, now)
     ended_at = None if is_open else memory.ended_at or last
     due_at = told.next_attempt_at if told.state == State.WAITING else None
     fresh = new_ingest(
         meeting,
         *told.key,
         due_at=now,
-        patience_until=memory.patience_until or patience_until(meeting, pace, now),
+        patience_until=patience,
         reason=told.reason,
         now=now,
     )
@@ -182,8 +187,8 @@ def _ingest(
             "error": told.message,
             # No clock of another machine may put it off for long.
             "next_attempt_at": min(due_at or now, now + pace.give_up) if is_open else None,
+            "patience_until": min(patience, now + pace.give_up) if is_open else patience,
             "opened_at": opened_at,
-            "patience_until": fresh["patience_until"],
             "ended_at": ended_at,
             "stored_at": memory.stored_at or (ended_at if told.state == State.DONE else None),
             "gone_at": _gone_at(told.deleted_at_source, opened_at),

@@ -40,19 +40,25 @@ def _meeting_id(value: str) -> str:
 def _path(value: str) -> str:
     """A path that stays in its folder, and that nothing else there is called by."""
     parts = PurePosixPath(value).parts
-    is_whole = "/".join(parts) == value and 0 < len(parts) <= _DEEPEST
-    is_inside = not any(each.startswith((".", "/")) or len(each) > _LONGEST for each in parts)
-    if not (is_whole and is_inside) or not value.isprintable() or value == "manifest.json":
+    is_whole = "/".join(parts) == value and bool(parts)
+    is_inside = not any(each.startswith((".", "/")) for each in parts)
+    if not (is_whole and is_inside and is_fit(value)) or value == "manifest.json":
         raise ValueError("no path of a file of a meeting")
     return value
 
 
-_DEEPEST, _LONGEST = 8, 255
+def is_fit(path: str) -> bool:
+    """Whether any database keeps a path and finds it again, and any terminal shows it."""
+    return path.isprintable() and len(path.encode()) <= _LONGEST_BYTES
+
+
+_LONGEST_BYTES = 1000
 
 Time = Annotated[datetime, BeforeValidator(_time)]
 MaybeTime = Annotated[datetime | None, BeforeValidator(_time)]
-Count = Annotated[StrictInt, Field(ge=0, lt=2**31)]
-Size = Annotated[StrictInt, Field(ge=0, lt=2**63)]
+# No further than a database can count on from there.
+Count = Annotated[StrictInt, Field(ge=0, le=10**9)]
+Size = Annotated[StrictInt, Field(ge=0, le=10**15)]
 Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 
 
@@ -125,13 +131,13 @@ class ManifestResource(_Entry):
 class ManifestFile(_Entry):
     """One file; ``path`` is relative to the folder and leads nowhere else."""
 
-    path: Annotated[str, Field(max_length=1000), AfterValidator(_path)]
+    path: Annotated[str, AfterValidator(_path)]
     resource: Resource
     resource_id: Id | Literal[""] = ""
     kind: Kind
     bytes: Size
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    file_version: Annotated[StrictInt, Field(ge=1, lt=2**31)] = 1
+    file_version: Annotated[StrictInt, Field(ge=1, le=10**9)] = 1
     stored_at: Time
     for_rebuild: FileMemory = FileMemory()
 

@@ -92,14 +92,17 @@ def test_programs_get_json_and_a_dry_run_changes_nothing(home: House) -> None:
 
 def test_what_is_lacking_and_what_is_refused_is_named(home: House) -> None:
     (lay_meeting(home.archive, "a_I_1") / "participants.json").unlink()
-    shutil.copytree(home.archive / "example.webex.com", home.archive / "copy\x1b[2J")
+    shutil.copytree(home.archive / "example.webex.com", home.archive / "copy")
+    lay_meeting(home.archive, "b_I_2", folder="all\x1b[2J\udcff/b_I_2")
 
     said = home.command("rebuild", "--deep", code=1)
 
     assert "a_I_1    participants.json  missing  fetched again" in said
     assert "every byte read" in said
     assert "keep one of the two, in that place" in said
+    assert "all [2J  b_I_2: its path is too long, or has signs" in said.replace("/", " ")
     assert "\x1b" not in said
+    assert "all\\u001b[2J?/b_I_2" in home.command("rebuild", "--json", code=1)
 
 
 def test_a_folder_outside_is_to_be_copied_and_it_says_where_to(home: House) -> None:

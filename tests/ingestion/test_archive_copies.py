@@ -109,7 +109,7 @@ def test_what_an_event_has_told_meanwhile_goes_on_with_what_is_there(
 ) -> None:
     lay_meeting(archive, "a_I_1")
     with bench.database.transaction() as session:
-        told = ensure_meeting(session, "a_I_1", source="webhook", now=NOW)
+        told = ensure_meeting(session, "a_I_1", source="webhook", now=NOW, account="ours")
         want_meeting(session, told, pace=bench.pace, now=NOW)
 
     (made,) = rebuild(bench)
@@ -121,7 +121,7 @@ def test_what_an_event_has_told_meanwhile_goes_on_with_what_is_there(
     known = meeting(bench, "a_I_1")
     assert known is not None
     assert known.folder is not None
-    assert known.completed_at is None
+    assert (known.completed_at, known.account) == (None, "ours")
     assert counted(bench) == [1, 6, 4, 2, 2]
     assert not read_manifest(archive / known.folder)["complete"]
 
@@ -292,6 +292,31 @@ def test_a_foreign_manifest_hides_no_meeting_below_it(bench: Workbench, archive:
     (archive / "example.webex.com" / "manifest.json").write_text('{"name": "somebody else\'s"}')
 
     assert fates(list(rebuild(bench))) == {"example.webex.com": Fate.REFUSED, "a_I_1": Fate.ADDED}
+
+
+@pytest.mark.parametrize(
+    "above", [b"caf\xe9", b"bell\x07", b"/".join([b"deep" * 40] * 7)], ids=["bytes", "bell", "deep"]
+)
+def test_a_folder_whose_name_no_database_keeps_is_refused(
+    bench: Workbench, archive: Path, above: bytes
+) -> None:
+    lay_meeting(archive, "a_I_1")
+    lay_meeting(archive, "b_I_2", folder=f"{os.fsdecode(above)}/b_I_2")
+
+    assert refusals(bench) == ["its path is too long, or has signs that are none of a text"]
+    assert counted(bench)[0] == 1
+
+
+def test_numbers_that_no_database_counts_on_from_are_refused(
+    bench: Workbench, archive: Path
+) -> None:
+    told = read_manifest(place := lay_meeting(archive, "a_I_1"))
+    told["resources"][0]["for_rebuild"]["attempt"] = 2**31 - 1
+    write_manifest(place, told)
+
+    assert refusals(bench) == [
+        "its manifest cannot be read: resources.0.for_rebuild.attempt is wrong"
+    ]
 
 
 def test_an_archive_that_is_not_there_is_told_and_changes_nothing(
