@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 import click
 from pydantic import BaseModel
 
+from app.archive.reading import meeting_places
 from app.cli.accounts import account_text
 from app.cli.output import json_option, print_json
 from app.cli.tools import command_runtime
 from app.db.auto_record import flips
-from app.db.figures import stock_of_kinds
+from app.db.figures import count_meetings, stock_of_kinds
 from app.db.files import damaged_files
 from app.db.ticks import last_tick
 from app.errors import DatabaseUnavailable, TokenRefused, WebexError
@@ -83,6 +84,21 @@ def _archive(runtime: Runtime) -> Iterator[Check]:
         )
     else:
         yield Check(name="archive", verdict="OK", found=f"{size_text(free)} free")
+
+
+def _known(runtime: Runtime) -> Iterator[Check]:
+    """Whether the database was lost, and the archive was not."""
+    bench = runtime.bench
+    with bench.database.reading() as session:
+        is_empty = not count_meetings(session)
+    found = meeting_places(bench.archive.root, bench.archive.root)
+    if is_empty and not all(each.trouble for each in found):
+        yield Check(
+            name="meetings",
+            verdict="WARN",
+            found="the database knows none, and there are some in the archive",
+            mend="`webex-ingest rebuild` adds them; do so before anything else fetches them again.",
+        )
 
 
 def _broker(runtime: Runtime) -> Iterator[Check]:
@@ -260,6 +276,7 @@ def _rate_text(standing: Standing, rate: int) -> str:
 _LOOKS: tuple[Callable[[Runtime], Iterator[Check]], ...] = (
     _database,
     _archive,
+    _known,
     _broker,
     _sweep,
     _accounts,

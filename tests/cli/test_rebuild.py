@@ -55,6 +55,16 @@ def test_a_lost_database_is_made_again_and_then_nothing_is_new(home: House) -> N
     assert home.command("verify", "--deep").endswith("nothing is wrong.\n")
 
 
+def test_the_doctor_tells_of_an_archive_whose_database_is_lost(home: House) -> None:
+    warning = "WARN  meetings: the database knows none, and there are some in the archive"
+    home.archive.rmdir()
+    assert warning not in home.command("doctor", code=1)
+    lay_meeting(home.archive, "a_I_1")
+    assert warning in home.command("doctor", code=1)
+    home.command("rebuild")
+    assert warning not in home.command("doctor", code=1)
+
+
 def test_programs_get_json_and_a_dry_run_changes_nothing(home: House) -> None:
     place = lay_meeting(home.archive, "a_I_1")
     (place / "recordings" / "r1.mp4").unlink()
