@@ -109,6 +109,18 @@ class Archive:
             if found and int(found[2]) <= ended.get(int(found[1]), 0):
                 part.unlink(missing_ok=True)
 
+    def remove_orphans(self, folder: str) -> None:
+        """Remove the part files of a folder whose ingests this database never had.
+
+        They must not be taken for those of its own, which it counts from one as well. One that
+        somebody writes into is left to them, and so is what cannot be removed.
+        """
+        for part in (self.root / folder).rglob(".*.part"):
+            if re.search(r"\.\d+-\d+\.part$", part.name) and not part.is_symlink():
+                with suppress(OSError):
+                    if is_abandoned(part):
+                        part.unlink(missing_ok=True)
+
     def publish(
         self,
         part: Part,

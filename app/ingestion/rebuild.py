@@ -163,6 +163,7 @@ def _add(bench: Workbench, found: Found) -> bool:
     """Make the rows of a meeting; false where somebody else has made them meanwhile."""
     if not _set_aside(bench, found):
         return False
+    bench.archive.remove_orphans(found.folder)
     now, memory = bench.clock(), found.manifest.for_rebuild
     with bench.database.transaction() as session:
         meeting = ensure_meeting(

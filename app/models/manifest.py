@@ -1,5 +1,6 @@
 """A meeting's manifest as it is read, each field as it must be to make rows of it."""
 
+import unicodedata
 from collections import Counter
 from datetime import datetime
 from functools import cached_property
@@ -48,8 +49,10 @@ def _path(value: str) -> str:
 
 
 def is_fit(path: str) -> bool:
-    """Whether any database keeps a path and finds it again, and any terminal shows it."""
-    return path.isprintable() and len(path.encode()) <= _LONGEST_BYTES
+    """Whether any database keeps a path and finds it again: no control sign, no broken text."""
+    if any(unicodedata.category(each) in ("Cc", "Cs") for each in path):
+        return False
+    return len(path.encode()) <= _LONGEST_BYTES
 
 
 _LONGEST_BYTES = 1000

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from app.archive.inspection import Damage
+from app.archive.part import Part
 from app.db.engine import Database
 from app.db.meetings import ensure_meeting, find_meeting
 from app.errors import ArchiveUnavailable
@@ -124,6 +125,22 @@ def test_what_an_event_has_told_meanwhile_goes_on_with_what_is_there(
     assert (known.completed_at, known.account) == (None, "ours")
     assert counted(bench) == [1, 6, 4, 2, 2]
     assert not read_manifest(archive / known.folder)["complete"]
+
+
+def test_what_another_writer_is_at_is_left_to_it_and_nothing_else(
+    bench: Workbench, archive: Path
+) -> None:
+    place = lay_meeting(archive, "a_I_1")
+    secret = archive.parent / "secret"
+    secret.write_bytes(b"mine")
+    (place / ".r1.mp4.3-1.part").symlink_to(secret)
+    (place / ".notes.part").write_text("mine")
+    with Part(place / ".r1.mp4.3-2.part") as part:
+        list(rebuild(bench))
+        assert part.path.exists()
+
+    assert (place / ".notes.part").exists()
+    assert secret.read_bytes() == b"mine"
 
 
 def test_whoever_is_killed_between_two_meetings_goes_on_by_doing_it_again(
@@ -305,6 +322,12 @@ def test_a_folder_whose_name_no_database_keeps_is_refused(
 
     assert refusals(bench) == ["its path is too long, or has signs that are none of a text"]
     assert counted(bench)[0] == 1
+
+
+def test_a_title_in_a_folders_name_is_no_hindrance(bench: Workbench, archive: Path) -> None:
+    lay_meeting(archive, "a_I_1", folder="営業\u3000会議\xa0Café 👩‍💻 a_I_1")
+
+    assert [each.fate for each in rebuild(bench)] == [Fate.ADDED]
 
 
 def test_numbers_that_no_database_counts_on_from_are_refused(
