@@ -7,7 +7,6 @@ from pathlib import Path
 
 import click
 
-from app.archive.inspection import Damage
 from app.archive.reading import read_manifest
 from app.cli.output import json_option, print_json, print_table
 from app.cli.tools import command_runtime
@@ -107,8 +106,7 @@ def _text(name: str) -> str:
 def _comes(lacking: Lacking) -> str:
     if lacking.is_fetched_again:
         return "fetched again"
-    left = "set it aside, and " if lacking.damage is Damage.CHANGED else ""
-    return f"it is an earlier version, or Webex has it no more: {left}bring it from a backup"
+    return "it is an earlier version, or Webex has it no more: bring it from a backup"
 
 
 def _shown(

@@ -130,8 +130,8 @@ def _rebuild(bench: Workbench, folder: str, *, deep: bool, dry_run: bool) -> Reb
         folder,
         Fate.ADDED,
         manifest.meeting_id,
-        files=len(found.whole),
-        bytes=sum(each.bytes for each in found.whole),
+        files=len(found.kept),
+        bytes=sum(each.bytes for each in found.kept),
         lacking=[
             Lacking(manifest.meeting_id, path, damage, path in found.wanted)
             for path, damage in found.damage.items()

@@ -53,27 +53,33 @@ class Found:
     newer: frozenset[Key]
 
     @cached_property
-    def whole(self) -> list[ManifestFile]:
-        """The files that are as they were stored."""
-        return [each for each in self.manifest.files if each.path not in self.damage]
-
-    @cached_property
     def wanted(self) -> frozenset[str]:
-        """The paths of files to be fetched again: earlier versions and what is gone cannot be."""
-        states = {each.key: each.state for each in self.manifest.resources}
+        """The paths of files to be fetched again, of which the rows say nothing until then.
+
+        As when a stored file is damaged: earlier versions cannot be had again, nor what is
+        absent, and of what Webex has deleted a changed file may be the last copy.
+        """
+        items = {each.key: each for each in self.manifest.resources}
         return frozenset(
             each.path
             for each in self.manifest.files
             if each.path in self.damage
             and each.path in self.manifest.newest
-            and states.get(each.key, State.ABSENT) != State.ABSENT
+            and (item := items.get(each.key)) is not None
+            and item.state != State.ABSENT
+            and not (item.deleted_at_source and self.damage[each.path] is Damage.CHANGED)
         )
+
+    @cached_property
+    def kept(self) -> list[ManifestFile]:
+        """The files that are there, and those that nobody can fetch again."""
+        return [each for each in self.manifest.files if each.path not in self.wanted]
 
     @cached_property
     def lacking(self) -> set[Key]:
         """The items that cannot be called done: a file is wanted, or there is none at all."""
         wanted = {each.key for each in self.manifest.files if each.path in self.wanted}
-        has_some = {each.key for each in self.whole}
+        has_some = {each.key for each in self.kept}
         empty = {
             each.key
             for each in self.manifest.resources
@@ -96,7 +102,7 @@ def restore(session: Session, meeting: Meeting, found: Found, *, pace: Pace, now
     restore_meeting(session, meeting, **columns)
     resources = found.manifest.resources
     open_ingests(session, [_ingest(meeting, each, found, pace, now) for each in resources])
-    add_files(session, [_file(meeting.id, each, found.documents) for each in found.whole])
+    add_files(session, [_file(meeting.id, each, found) for each in found.kept])
     if found.documents.people is not None:
         replace_participants(session, meeting.id, participant_columns(found.documents.people))
     for transcript_id, said in found.documents.said.items():
@@ -107,7 +113,7 @@ def restore(session: Session, meeting: Meeting, found: Found, *, pace: Pace, now
         wishes: Wishes = dict.fromkeys(found.newer, Urgency.CHANGED)
         want(session, [(meeting, wishes)], pace=pace, now=now)
     is_running = any(each.state == State.RUNNING for each in resources)
-    if not is_new or found.damage or is_running:
+    if not is_new or found.wanted or is_running:
         # The manifest tells something else.
         touch(session, meeting.id)
     settle_completeness(session, meeting.id, now=now)
@@ -201,8 +207,9 @@ def _gone_at(told: datetime | None, opened_at: datetime) -> datetime | None:
     return opened_at if told == opened_at.replace(microsecond=0) else told
 
 
-def _file(meeting_row_id: int, told: ManifestFile, documents: Documents) -> dict[str, Any]:
+def _file(meeting_row_id: int, told: ManifestFile, found: Found) -> dict[str, Any]:
     # Of what is kept as it came the checksum says all.
-    source = told.for_rebuild.source or documents.sources.get(told.path) or told.sha256
+    source = told.for_rebuild.source or found.documents.sources.get(told.path) or told.sha256
     columns = told.model_dump(exclude={"for_rebuild"})
-    return columns | {"meeting_row_id": meeting_row_id, "source": source}
+    damage = found.damage.get(told.path)
+    return columns | {"meeting_row_id": meeting_row_id, "source": source, "damage": damage}

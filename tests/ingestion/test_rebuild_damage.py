@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.archive.inspection import Damage
+from app.db.files import damaged_files
 from app.ingestion.rebuild import Lacking, rebuild
 from app.ingestion.recheck import recheck_due
 from app.ingestion.verify import verify
@@ -149,7 +150,31 @@ def test_an_earlier_version_that_is_gone_is_named_and_opens_nothing(
 
     assert (found.path, found.is_fetched_again) == (f"transcripts/{first.name}", False)
     assert {state for state, _ in stage.states(held["meeting_id"]).values()} == {"done"}
-    assert first.name not in [each["path"][12:] for each in read_manifest(folder)["files"]]
+    # As `verify` does: it is told as damaged until it is there again.
+    with stage.bench.database.reading() as session:
+        ((file, _),) = damaged_files(session, limit=9)
+    assert (file.path, file.damage) == (found.path, "missing")
+
+
+def test_a_changed_file_of_what_webex_has_deleted_stays_and_is_told_as_damaged(
+    stage: Stage, held: Told, folder: Path
+) -> None:
+    (recording_id,) = held["recording_ids"]
+    stage.control.call("DELETE", f"/recordings/{recording_id}")
+    stage.control.settle()
+    stage.work()
+    place = next(folder.rglob("*.mp4"))
+    flip_a_byte(place)
+
+    (found,) = rebuilt(stage, deep=True)
+
+    assert (found.damage, found.is_fetched_again) == (Damage.CHANGED, False)
+    assert place.is_file()
+    row = stage.ingest(held["meeting_id"], "recordings", recording_id)
+    assert (row.state, row.reason) == ("done", "deleted_at_source")
+    with stage.bench.database.reading() as session:
+        ((file, _),) = damaged_files(session, limit=9)
+    assert file.path == found.path
 
 
 def test_a_manifest_that_is_older_than_its_files_has_them_looked_at_again(
