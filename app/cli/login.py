@@ -140,8 +140,10 @@ def _listen(consent: Consent, open_browser: Callable[[], object]) -> str:
                 # Anybody may ask this; the real answer may still come.
                 return Response(f"{error}\n", 400)
             told.append(error)
-        answered.set()
-        return Response(_STARTED if isinstance(told[0], str) else f"{told[0]}\n")
+        response = Response(_STARTED if isinstance(told[0], str) else f"{told[0]}\n")
+        # Not before the browser has it: with this program its thread ends, too.
+        response.call_on_close(answered.set)
+        return response
 
     with _bound(place) as bound:
         host, port = bound.getsockname()[:2]
