@@ -32,7 +32,7 @@ _NAMED = re.compile(
 )
 _ELSEWHERE = {
     "uv.lock",  # made by uv, and never committed
-    "r0009_remember_who_asked.py",  # an example
+    "r0010_remember_who_asked.py",  # an example
 }
 
 

@@ -24,6 +24,7 @@ _MODULES = {
     "report": "app.cli.report",
     "verify": "app.cli.verify",
     "rebuild": "app.cli.rebuild",
+    "search": "app.cli.search",
     "doctor": "app.cli.doctor",
 }
 

@@ -9,8 +9,9 @@ from sqlalchemy import case, func, select, tuple_
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from app.models.snippets import Snippet
 from app.models.status import seconds_left
-from app.models.tables import File, Ingest, Meeting, Snippet, WebhookEvent
+from app.models.tables import File, Ingest, Meeting, WebhookEvent
 from app.models.words import CORE_RESOURCES, Queue, State
 
 

@@ -8,7 +8,9 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from app.db.statements import insert_into
-from app.models.tables import File, Meeting, Participant, Snippet
+from app.models.snippets import Snippet
+from app.models.spoken import words_of
+from app.models.tables import File, Meeting, Participant
 
 
 def files_of(session: Session, meeting_row_id: int) -> list[File]:
@@ -132,12 +134,18 @@ def replace_snippets(
             "meeting_row_id": meeting_row_id,
             "transcript_id": transcript_id,
             "position": position,
+            "words": words_of(snippet["text"]),
             **snippet,
         }
         for position, snippet in enumerate(snippets)
     ]
     if rows:
-        session.execute(insert(Snippet), rows)
+        adding = insert(Snippet)
+        if session.get_bind().dialect.name == "sqlite":
+            # RETURNING has SQLAlchemy send many rows in one statement. At the end of each SQLite
+            # writes down what its full-text index has got, which costs more than all else.
+            adding = adding.returning(col(Snippet.id))
+        session.execute(adding, rows)
     _join_speakers(session, meeting_row_id)
 
 
@@ -151,8 +159,10 @@ def _join_speakers(session: Session, meeting_row_id: int) -> None:
         )
         .scalar_subquery()
     )
+    # Postgres writes a row anew for each update, and with it all of its places in the indexes.
+    differs = col(Snippet.participant_row_id).is_distinct_from(speaker)
     session.execute(
         update(Snippet)
-        .where(col(Snippet.meeting_row_id) == meeting_row_id)
+        .where(col(Snippet.meeting_row_id) == meeting_row_id, differs)
         .values(participant_row_id=speaker)
     )

@@ -259,28 +259,6 @@ class Participant(SQLModel, table=True):
     left_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
-class Snippet(SQLModel, table=True):
-    """What one person said; times are milliseconds from the start of the transcript."""
-
-    __table_args__ = (
-        UniqueConstraint("meeting_row_id", "transcript_id", "position", name="uq_snippet"),
-    )
-
-    id: int | None = Field(default=None, primary_key=True)
-    meeting_row_id: int = Field(foreign_key="meeting.id", ondelete="CASCADE")
-    transcript_id: str
-    position: int
-    snippet_id: str
-    offset_milliseconds: int | None = Field(default=None, sa_type=BigInteger)
-    duration_milliseconds: int | None = Field(default=None, sa_type=BigInteger)
-    person_name: str | None = None
-    person_email: str | None = None
-    participant_row_id: int | None = Field(
-        default=None, foreign_key="participant.id", ondelete="SET NULL"
-    )
-    text: str = Field(sa_type=Text)
-
-
 class Account(SQLModel, table=True):
     """A Webex account that we ask as, with its tokens, sealed with ENCRYPTION_KEY.
 

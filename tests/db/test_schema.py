@@ -3,6 +3,7 @@
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -20,9 +21,15 @@ from tests.db.rows import make_ingest, make_meeting
 from tests.processes import spawn
 
 
+def is_in_models(name: str | None, _kind: str, _parents: Any) -> bool:
+    """Leave out the full-text index, of which each database has its own kind."""
+    return not str(name).startswith("snippet_search")
+
+
 def test_models_and_migrations_say_the_same(database: Database) -> None:
     with database.reading() as session:
-        context = MigrationContext.configure(session.connection(), opts={"compare_type": True})
+        options = {"compare_type": True, "include_name": is_in_models}
+        context = MigrationContext.configure(session.connection(), opts=options)
         differences = compare_metadata(context, SQLModel.metadata)
 
     assert differences == []
@@ -50,7 +57,7 @@ def test_many_processes_migrate_at_once_and_one_of_them_works(
         for each in running:
             each.wait_for("ready")
         go.touch()
-        said = [each.wait_for("to 0008.") for each in running]
+        said = [each.wait_for("to 0009.") for each in running]
         codes = [each.process.wait(10) for each in running]
 
     assert codes == [0] * 4

@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlmodel import SQLModel
 
-from app.models.tables import File, Ingest, Meeting, Participant, Snippet
+from app.models.snippets import Snippet
+from app.models.tables import File, Ingest, Meeting, Participant
 from tests.stage import Stage
 
 PASSING = {"id", "meeting_row_id", "participant_row_id", "updated_at", "revision", "lost"}

@@ -21,7 +21,8 @@ from app.errors import ArchiveUnavailable
 from app.ingestion.entry import want_meeting
 from app.ingestion.rebuild import Fate, Rebuilt, rebuild
 from app.ingestion.workbench import Workbench
-from app.models.tables import File, Ingest, Meeting, Participant, Snippet
+from app.models.snippets import Snippet
+from app.models.tables import File, Ingest, Meeting, Participant
 from tests.ingestion.benches import NOW, make_bench, rows_of
 from tests.ingestion.folders import VIDEO, lay_meeting, read_manifest, write_manifest
 

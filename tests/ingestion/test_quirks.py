@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app.models.tables import Participant, Snippet
+from app.models.snippets import Snippet
+from app.models.tables import Participant
 from tests.ingestion.archives import differences, manifest_of
 from tests.ingestion.conftest import MakeStage
 from tests.stage import MORNING, Stage

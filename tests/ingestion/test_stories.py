@@ -11,7 +11,8 @@ from sqlmodel import col
 
 from app.db.engine import Database
 from app.ingestion.commands import request_meetings, resolve_instances, retry
-from app.models.tables import Participant, Snippet
+from app.models.snippets import Snippet
+from app.models.tables import Participant
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.archives import differences, manifest_of
 from tests.stage import Stage, staged
