@@ -4,11 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import case, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, case, func, literal, select, tuple_, union_all
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from app.db.meetings import find_meeting
+from app.db.tallies import Subject, totals, totals_question
 from app.models.snippets import Snippet
 from app.models.status import seconds_left
 from app.models.tables import File, Ingest, Meeting, WebhookEvent
@@ -53,9 +56,7 @@ class Progress:
 
 def count_ingests(session: Session) -> dict[tuple[str, str], int]:
     """How many ingests there are of each resource in each state."""
-    which = (col(Ingest.resource), col(Ingest.state))
-    rows = session.execute(select(*which, func.count()).group_by(*which))
-    return {(resource, state): number for resource, state, number in rows}
+    return {key: number for key, (number, _) in totals(session, Subject.INGEST).items()}
 
 
 def count_reasons(session: Session) -> dict[str, int]:
@@ -69,20 +70,20 @@ def count_reasons(session: Session) -> dict[str, int]:
 def count_meetings(session: Session) -> dict[str, int]:
     """How many meetings have something that ``failed``, are ``complete``, or ``waiting`` still."""
     failed = select(col(Ingest.meeting_row_id)).where(col(Ingest.state) == State.FAILED)
-    state = case(
-        (col(Meeting.id).in_(failed), "failed"),
-        (col(Meeting.completed_at).is_not(None), "complete"),
-        else_="waiting",
-    )
-    rows = session.execute(select(state.label("state"), func.count()).group_by("state"))
-    return dict(rows.all())
+    word = case((col(Meeting.completed_at).is_not(None), "complete"), else_="waiting")
+    both = select(literal(1), word.label("word"), func.count()).where(col(Meeting.id).in_(failed))
+    all_of_them = totals_question(Subject.MEETING).subquery()
+    every = select(literal(0), all_of_them.c.word, all_of_them.c.number)
+    counts = {"failed": 0, "complete": 0, "waiting": 0}
+    for is_failed, state, number in session.execute(every.union_all(both.group_by("word"))):
+        counts[state] += -number if is_failed else number
+        counts["failed"] += number if is_failed else 0
+    return {state: int(number) for state, number in counts.items() if number}
 
 
 def count_events(session: Session) -> dict[str, int]:
     """How many events there are of each outcome; ``new`` are those nobody has worked through."""
-    outcome = func.coalesce(col(WebhookEvent.outcome), "new")
-    rows = session.execute(select(outcome.label("outcome"), func.count()).group_by("outcome"))
-    return dict(rows.all())
+    return {word: number for (word, _), (number, _) in totals(session, Subject.EVENT).items()}
 
 
 def events_put_aside(session: Session, *, limit: int) -> list[WebhookEvent]:
@@ -117,15 +118,17 @@ def oldest_new_event_at(session: Session, *, now: datetime) -> datetime | None:
 
 def count_deliveries(session: Session) -> int:
     """How often Webex has delivered an event."""
-    return int(session.scalar(select(func.sum(col(WebhookEvent.deliveries)))) or 0)
+    return sum(amount for _, amount in totals(session, Subject.EVENT).values())
 
 
 def stock_of_kinds(session: Session) -> dict[str, Stock]:
     """The stored files of each kind."""
-    kind = col(File.kind)
-    damaged = func.count(col(File.damage))
-    sums = select(kind, func.count(), func.sum(col(File.bytes)), damaged).group_by(kind)
-    return {kind: Stock(files, int(size), bad) for kind, files, size, bad in session.execute(sums)}
+    stock: dict[str, Stock] = {}
+    for (kind, damage), (files, size) in totals(session, Subject.FILE).items():
+        before = stock.get(kind, Stock(0, 0))
+        damaged = before.damaged + (files if damage else 0)
+        stock[kind] = Stock(before.files + files, before.bytes + size, damaged)
+    return stock
 
 
 def stock_of_meetings(session: Session, meeting_row_ids: Sequence[int]) -> dict[int, Stock]:
@@ -199,17 +202,36 @@ def meetings_before(session: Session, before: str | None, *, limit: int) -> list
     A meeting whose start is not known stands where it was first heard of. An unknown
     ``before`` has nothing after it.
     """
-    start_at = func.coalesce(col(Meeting.start_at), col(Meeting.first_seen_at))
-    page = select(Meeting).order_by(start_at.desc(), col(Meeting.id).desc()).limit(limit)
-    if before is None:
-        return list(session.scalars(page))
-    place = session.execute(
-        select(start_at, col(Meeting.id)).where(col(Meeting.meeting_id) == before)
-    ).one_or_none()
-    if place is None:
-        return []
-    older = tuple_(start_at, col(Meeting.id)) < tuple(place)
-    return list(session.scalars(page.where(older)))
+    place: tuple[datetime, int] | None = None
+    if before is not None:
+        found = find_meeting(session, before)
+        if found is None:
+            return []
+        place = _place(found)
+    # Each of the two is read from the index of starts; both in one order could not be.
+    start_at, first_seen_at = col(Meeting.start_at), col(Meeting.first_seen_at)
+    both = union_all(
+        _newest(start_at, start_at.is_not(None), place, limit),
+        _newest(first_seen_at, start_at.is_(None), place, limit),
+    ).subquery()
+    page = select(both).order_by(both.c.moment.desc(), both.c.id.desc()).limit(limit).subquery()
+    meetings = select(Meeting).join(page, page.c.id == col(Meeting.id))
+    return list(session.scalars(meetings.order_by(page.c.moment.desc(), page.c.id.desc())))
+
+
+def _place(meeting: Meeting) -> tuple[datetime, int]:
+    return meeting.start_at or meeting.first_seen_at, meeting.id or 0
+
+
+def _newest(
+    moment: Any, which: ColumnElement[bool], place: tuple[datetime, int] | None, limit: int
+) -> Select[*tuple[Any, ...]]:
+    row_id = col(Meeting.id)
+    page = select(row_id, moment.label("moment")).where(which)
+    if place is not None:
+        page = page.where(tuple_(moment, row_id) < place)
+    # SQLite takes a limit within a union only of a question in a question.
+    return select(page.order_by(moment.desc(), row_id.desc()).limit(limit).subquery())
 
 
 def count_stored(session: Session, meeting_ids: Sequence[str]) -> Stock:

@@ -222,6 +222,8 @@ def stale_manifests(session: Session, *, limit: int) -> list[int]:
                 col(Meeting.manifest_revision) < col(Meeting.revision),
                 col(Meeting.folder).is_not(None),
             )
+            # Without an order SQLite takes the index of all folders, which is as long as the years.
+            .order_by(col(Meeting.id))
             .limit(limit)
         )
     )

@@ -171,6 +171,12 @@ class Ingest(SQLModel, table=True):
         ),
         Index("ix_ingest_state", "state"),
         Index(
+            "ix_ingest_failed",
+            "ended_at",
+            sqlite_where=text("state = 'failed'"),
+            postgresql_where=text("state = 'failed'"),
+        ),
+        Index(
             "ix_ingest_item",
             "resource_id",
             sqlite_where=text("resource_id <> ''"),

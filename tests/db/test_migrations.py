@@ -13,6 +13,8 @@ from app.db.engine import Database
 from app.db.place import prepare_file
 from app.db.schema import check_schema, migrate
 from app.models.tables import WebhookEvent
+from app.models.tallies import Tally
+from tests.db.counting import counted, rows_of
 from tests.db.revisions import MADE_SINCE, REVISIONS, fill, to_revision
 from tests.db.rows import read_ingest, set_ingest
 from tests.e2e.house import APPLICATION, house
@@ -32,10 +34,13 @@ def test_every_row_of_every_table_of_an_earlier_version_is_there_after_an_upgrad
 
     assert before == revision
     check_schema(database)
-    tables = {table.name for table in SQLModel.metadata.sorted_tables}
+    assert counted(database) == rows_of(database)
+    tables = {table.name for table in SQLModel.metadata.sorted_tables} - {"tally"}
     assert set(filled) == tables - MADE_SINCE.get(revision, set())
     with database.reading() as session:
         for mapper in SQLModel._sa_registry.mappers:
+            if mapper.class_ is Tally:
+                continue
             put_in = filled.get(mapper.local_table.name)  # type: ignore[attr-defined]
             rows = list(session.scalars(select(mapper.class_)))
             assert len(rows) == (put_in is not None)
@@ -95,7 +100,7 @@ def test_going_back_by_one_revision_keeps_the_events(database: Database) -> None
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        ("0002", "this program needs 0009: run `webex-ingest migrate`"),
+        ("0002", "this program needs 0010: run `webex-ingest migrate`"),
         ("9999", "it was made by a newer webex-ingest; run that version"),
     ],
 )
