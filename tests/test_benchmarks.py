@@ -99,6 +99,20 @@ def test_the_benchmark_of_waiting_brings_every_meeting(tmp_path: Path) -> None:
     assert all(f"## {each['title']}" in printed for each in written["sections"])
 
 
+def test_the_benchmark_of_scale_asks_the_same_at_every_size_on_either_database(
+    tmp_path: Path,
+) -> None:
+    printed, written = run("scale", tmp_path, "--sizes", "100,200", "--rounds", "1")
+
+    titles = [section["title"] for section in written["sections"]]
+    assert titles == [f"{name}: milliseconds by meetings" for name in ("SQLite", "Postgres")]
+    for section in written["sections"]:
+        assert set(section["measured"]) == {"100", "200"}
+        assert {"one sweep", "status", "list page"} <= set(section["measured"]["200"])
+    assert all(f"## {title}" in printed for title in titles)
+    assert list(tmp_path.rglob("*.db")) == []
+
+
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_without_nginx_a_server_of_our_own_sends_files_and_parts_of_them(
     scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
