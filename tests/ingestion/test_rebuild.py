@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from app.db.engine import Database
+from app.db.search import search, terms_of
 from app.errors import WebexError
 from app.ingestion.backfill import Span, begin, read_on
 from app.ingestion.rebuild import rebuild
@@ -45,8 +46,16 @@ def said(stage: Stage) -> dict[str, Any]:
         "failures": sorted(overall["failures"], key=str),
         "report": report.model_dump(mode="json"),
         "lags": [each.lag_seconds for each in report.lines],
+        "search": found(stage, "the"),
         **{each: one(stage, each) for each in sorted(ids)},
     }
+
+
+def found(stage: Stage, asked: str) -> list[dict[str, Any]]:
+    """What a search finds, without the keys of rows."""
+    with stage.bench.database.reading() as session:
+        hits = search(session, terms_of(asked)).hits
+    return [each.model_dump(mode="json") for each in hits]
 
 
 def one(stage: Stage, meeting_id: str) -> dict[str, Any]:
@@ -125,6 +134,7 @@ def test_all_kinds_of_meetings_are_as_before_and_nothing_is_fetched_again(stage:
     before, files, all_rows = said(stage), contents(stage), rows(stage)
     assert set(before["overall"]["ingests"]) == {"done", "absent", "failed", "waiting"}
     assert before["overall"]["meetings"]["total"] == len(meetings) == 5
+    assert {each["title"] for each in before["search"]} == {"Edited", "Failed"}
     lose_database(stage)
 
     made = list(rebuild(stage.bench))
