@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from itertools import product
 from pathlib import Path
+from statistics import median
 
 import click
 from sqlalchemy import text
@@ -33,10 +35,16 @@ from tests.servers import PostgresServer, ValkeyServer
 
 _BYTES_A_MEETING = 15_000
 _MOST_TIMES = 2.0
+_WARM_UP = 2
 _LEAST_SECONDS = 0.001
 """Below this a difference is the clock's, and nobody's to notice."""
 
 _POSTGRES = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
+
+_IN_TURNS = (
+    "The rows were put in by INSERT ... SELECT. Figures are medians of rounds in which each size "
+    "had its turn, ratios those within a round."
+)
 
 Question = Callable[[], object]
 
@@ -47,11 +55,11 @@ Question = Callable[[], object]
     "--sizes",
     envvar="BENCH_SIZES",
     default="10000,100000,1000000",
-    help="How many meetings, one size after the other.",
+    help="How many meetings each database has.",
 )
 @click.option("--rounds", envvar="BENCH_ROUNDS", default=15, help="How often each is asked.")
 def main(sizes: str, rounds: int, folder: Path, results: Path, bars: bool) -> None:
-    """Ask the same of a database while the meetings in it become more and more."""
+    """Ask the same of databases with few and with many meetings, in turns."""
     folder.mkdir(parents=True, exist_ok=True)
     counts = sorted({int(size) for size in sizes.split(",")})
     needed = counts[-1] * _BYTES_A_MEETING
@@ -60,8 +68,8 @@ def main(sizes: str, rounds: int, folder: Path, results: Path, bars: bool) -> No
     configure_logs(log_format="json", secrets=())
     sections = []
     for name in ("SQLite", "Postgres"):
-        with _installation(name, folder) as (runtime, valkey):
-            section = _measure(name, runtime, valkey, counts, rounds)
+        with _installations(name, folder, counts) as (runtimes, valkey):
+            section = _measure(name, runtimes, valkey, rounds)
         click.echo(section.text())
         sections.append(section)
     settings = {"sizes": ", ".join(f"{each:,}" for each in counts), "rounds": rounds}
@@ -71,79 +79,86 @@ def main(sizes: str, rounds: int, folder: Path, results: Path, bars: bool) -> No
 
 
 @contextmanager
-def _installation(name: str, folder: Path) -> Iterator[tuple[Runtime, ValkeyServer]]:
-    """A database of this kind, with a broker and a Webex that lists nothing."""
+def _installations(
+    name: str, folder: Path, counts: list[int]
+) -> Iterator[tuple[dict[int, Runtime], ValkeyServer]]:
+    """A filled database of each size, with a broker and a Webex that lists nothing."""
     with ExitStack() as stack:
-        own = stack.enter_context(tempfile.TemporaryDirectory(dir=folder))
-        url = f"sqlite:///{own}/scale.db"
-        if name == "Postgres":
-            postgres = PostgresServer(durable=True, settings=_POSTGRES)
-            stack.callback(postgres.close)
-            postgres.start()
-            url = postgres.create_database("scale")
+        own = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
+        postgres = PostgresServer(durable=True, settings=_POSTGRES) if name == "Postgres" else None
         valkey = ValkeyServer()
-        stack.callback(valkey.close)
-        valkey.start()
+        for server in (valkey, postgres):
+            if server is not None:
+                stack.callback(server.close)
+                server.start()
         webex = stack.enter_context(Simulator())
-        settings = load_settings(
-            webex_api_url=webex.api_url,
-            webex_access_token="nobody-minds",  # noqa: S106 -- no secret
-            webex_webhook_secret="nobody-signs",  # noqa: S106
-            database_url=url,
-            celery_broker_url=valkey.url,
-            archive_dir=Path(own) / "archive",
-            rate_limit_per_minute=100_000,
-        )
-        runtime = build_runtime(settings)
-        migrate(runtime.bench.database)
-        stack.callback(runtime.bench.database.dispose)
-        yield runtime, valkey
+        runtimes = {}
+        for count in counts:
+            click.echo(f"{name}, {count:,} meetings ...", err=True)
+            runtimes[count] = _runtime(own, f"scale{count}", postgres, webex.api_url, valkey.url)
+            database = runtimes[count].bench.database
+            stack.callback(database.dispose)
+            migrate(database)
+            grow(database, 0, count, counts[0])
+        yield runtimes, valkey
 
 
-def _measure(
-    name: str, runtime: Runtime, valkey: ValkeyServer, counts: list[int], rounds: int
-) -> Section:
-    have, took = 0, {}
-    for count in counts:
-        click.echo(f"{name}, {count:,} meetings ...", err=True)
-        grow(runtime.bench.database, have, count, counts[0])
-        have = count
-        took[count] = {
-            what: _ask(runtime, valkey, question, rounds)
-            for what, question in _questions(runtime).items()
-        }
-    whats = list(took[counts[0]])
+def _runtime(
+    folder: Path, name: str, postgres: PostgresServer | None, api_url: str, broker_url: str
+) -> Runtime:
+    url = postgres.create_database(name) if postgres else f"sqlite:///{folder / name}.db"
+    settings = load_settings(
+        webex_api_url=api_url,
+        webex_access_token="nobody-minds",  # noqa: S106 -- no secret
+        webex_webhook_secret="nobody-signs",  # noqa: S106
+        database_url=url,
+        celery_broker_url=broker_url,
+        archive_dir=folder / name,
+        rate_limit_per_minute=100_000,
+    )
+    return build_runtime(settings)
+
+
+def _measure(name: str, runtimes: dict[int, Runtime], valkey: ValkeyServer, rounds: int) -> Section:
+    questions = {count: _questions(runtime) for count, runtime in runtimes.items()}
+    counts = list(runtimes)
+    took: dict[str, dict[int, list[float]]] = {}
+    for what in questions[counts[0]]:
+        click.echo(f"{name}, {what} ...", err=True)
+        took[what] = {count: [] for count in counts}
+        # In turns, so that a machine that is busy for a while is so for all sizes.
+        for number, count in product(range(-_WARM_UP, rounds), counts):
+            _forget(runtimes[count], valkey)
+            seconds = _seconds(questions[count][what])
+            if number >= 0:
+                took[what][count].append(seconds)
     rows = [
-        (what, *(f"{took[count][what].median * 1000:.1f}" for count in counts)) for what in whats
+        (what, *(f"{median(each[count]) * 1000:.1f}" for count in counts))
+        for what, each in took.items()
     ]
-    first, last = took[counts[0]], took[counts[-1]]
     return Section(
         f"{name}: milliseconds by meetings",
         ("what", *(f"{count:,}" for count in counts)),
         rows,
-        ["The rows were put in by INSERT ... SELECT; each figure is the median of the rounds."],
+        [_IN_TURNS],
         [
-            Bar(f"{what}, the most meetings against the fewest", grown, most=_MOST_TIMES)
-            for what in whats
-            if (grown := _grown(first[what], last[what]))
+            Bar(f"{what}, the most meetings against the fewest", _grown(each), most=_MOST_TIMES)
+            for what, each in took.items()
         ],
-        {str(count): {what: took[count][what].median for what in whats} for count in counts},
+        {what: {str(count): each[count] for count in counts} for what, each in took.items()},
     )
 
 
-def _grown(before: Spread, now: Spread) -> Spread:
-    return spread([max(now.median, _LEAST_SECONDS) / max(before.median, _LEAST_SECONDS)])
+def _grown(took: dict[int, list[float]]) -> Spread:
+    """Round by round, how many times as long the most took as the fewest."""
+    pairs = zip(took[min(took)], took[max(took)], strict=True)
+    return spread([max(last, _LEAST_SECONDS) / max(first, _LEAST_SECONDS) for first, last in pairs])
 
 
-def _ask(runtime: Runtime, valkey: ValkeyServer, question: Question, rounds: int) -> Spread:
-    seconds = []
-    for number in range(rounds + 2):
-        _forget(runtime, valkey)
-        began = time.perf_counter()
-        question()
-        if number >= 2:
-            seconds.append(time.perf_counter() - began)
-    return spread(seconds)
+def _seconds(question: Question) -> float:
+    began = time.perf_counter()
+    question()
+    return time.perf_counter() - began
 
 
 def _forget(runtime: Runtime, valkey: ValkeyServer) -> None:

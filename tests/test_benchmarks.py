@@ -107,8 +107,8 @@ def test_the_benchmark_of_scale_asks_the_same_at_every_size_on_either_database(
     titles = [section["title"] for section in written["sections"]]
     assert titles == [f"{name}: milliseconds by meetings" for name in ("SQLite", "Postgres")]
     for section in written["sections"]:
-        assert set(section["measured"]) == {"100", "200"}
-        assert {"one sweep", "status", "list page"} <= set(section["measured"]["200"])
+        assert {"one sweep", "status", "list page"} <= set(section["measured"])
+        assert set(section["measured"]["status"]) == {"100", "200"}
     assert all(f"## {title}" in printed for title in titles)
     assert list(tmp_path.rglob("*.db")) == []
 

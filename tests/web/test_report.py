@@ -165,7 +165,10 @@ def test_what_webex_refuses_is_told_in_words(
     assert sentence in told
 
 
-def test_a_database_that_is_away_is_told(make_client: MakeClient, database: Database) -> None:
-    url = database.url.set(database="nowhere/at/all").render_as_string(hide_password=False)
+def test_a_database_that_is_away_is_told(
+    make_client: MakeClient, database: Database, tmp_path: Path
+) -> None:
+    nowhere = str(tmp_path / "nowhere")
+    url = database.url.set(database=nowhere).render_as_string(hide_password=False)
 
     assert make_client(database_url=url).get("/report").status_code == 503
