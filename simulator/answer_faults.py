@@ -24,6 +24,7 @@ class AnswerFault(BaseModel):
     unreadable_items: int = Field(default=0, ge=0)
     leave_out: list[str] = []
     change: dict[str, Any] = {}
+    odd_items: int | None = Field(default=None, ge=0)
     times_hours_ahead: int | None = Field(default=None, ge=-12, le=14)
     numbers_as_text: bool = False
     next_link: Literal["another-host", "circle", "missing"] | None = None
@@ -37,7 +38,9 @@ def spoil(response: Response) -> Response:
     body = response.get_json()
     listed = body.get("items")
     if isinstance(listed, list):
-        items = [_changed(each, fault) for each in listed]
+        whole = listed[fault.odd_items :] if fault.odd_items is not None else []
+        odd = listed[: len(listed) - len(whole)]
+        items = [*(_changed(each, fault) for each in odd), *whole]
         body["items"] = [
             _unreadable(each) if place < fault.unreadable_items else each
             for place, each in enumerate(items)

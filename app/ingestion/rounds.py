@@ -77,7 +77,6 @@ class Round:
     _strays: list[Item] = field(default_factory=list)
     _is_whole: bool = True
     _asked_at: float | None = None
-    _is_refused: bool = False
 
     def begin(self) -> bool:
         """Take the turn; false while another worker has it, who serves this meeting as well."""
@@ -104,15 +103,13 @@ class Round:
 
         Raises what Webex's refusal means for the attempt, if it may pass.
         """
-        if self._asked_at is None and not self._is_refused:
-            self._ask(work)
         if self._asked_at is None:
+            self._ask(work)
+        # Some of a meeting may be read and the rest not: what was found alone proves nothing.
+        may_be_more = any(_may_be_of(work.meeting, each) for each in self._strays)
+        if may_be_more or not self._is_whole:
             return None
-        found = self._by_meeting.get(work.meeting.meeting_id, [])
-        if found:
-            return found
-        may_be_one = any(_may_be_of(work.meeting, each) for each in self._strays)
-        return [] if self._is_whole and not may_be_one else None
+        return self._by_meeting.get(work.meeting.meeting_id, [])
 
     @property
     def _name(self) -> str:
@@ -135,8 +132,7 @@ class Round:
             if error.retryable:
                 raise
             log.warning("round.refused", asked=self._name, error=str(error))
-            self._is_refused = True
-            return
+            self._is_whole = False
         self._asked_at = time.monotonic()
 
     def _note(self, items: Sequence[Listed]) -> None:

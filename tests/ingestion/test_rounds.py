@@ -140,6 +140,20 @@ def test_what_a_list_cannot_read_is_looked_for_alone(stage: Stage) -> None:
     assert [differences(stage, each) for each in meetings] == [[]] * 6
 
 
+@pytest.mark.parametrize(
+    "answer", [{"unreadable_items": 5}, {"leave_out": ["meetingId"], "odd_items": 5}]
+)
+def test_one_item_that_was_read_does_not_hide_another_that_was_not(
+    stage: Stage, answer: dict[str, Any]
+) -> None:
+    meetings = hold(stage, 6, recordings=2)
+    stage.control.add_fault(path_regex=TOGETHER, answer=answer, times=None)
+    for meeting_id in meetings:
+        stage.live_until_complete(meeting_id, days=0.1)
+
+    assert [differences(stage, each) for each in meetings] == [[]] * 6
+
+
 def test_a_recording_that_is_not_in_the_common_list_is_not_taken_for_deleted(stage: Stage) -> None:
     meetings = hold(stage, 6, timeline="instant", recordings=2)
     stage.work()
@@ -161,6 +175,18 @@ def test_a_common_list_that_is_refused_leaves_each_to_itself(stage: Stage) -> No
         stage.live_until_complete(meeting_id, days=0.1)
 
     assert [differences(stage, each) for each in meetings] == [[]] * 6
+
+
+def test_a_common_list_that_is_refused_is_asked_for_once_a_round(stage: Stage) -> None:
+    hold(stage, 6)
+    stage.work()
+    stage.control.add_fault(path_regex=TOGETHER, status=403, times=None)
+    first, *_ = make_due(stage, Resource.RECORDINGS)
+    stage.control.forget_requests()
+    assert run_ingest(stage.bench, first)
+
+    assert len(lists(stage, Resource.RECORDINGS, alone=False)) == 1
+    assert len(lists(stage, Resource.RECORDINGS, alone=True)) == 6
 
 
 def test_a_spent_budget_ends_one_attempt_and_leaves_the_others_as_they_were(stage: Stage) -> None:

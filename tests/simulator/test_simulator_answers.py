@@ -38,6 +38,13 @@ def test_fields_can_be_missing_other_or_more(api: Api, control: ControlClient) -
     assert {(each["format"], each["madeUp"][0]) for each in items} == {("WMF", 1)}
 
 
+@pytest.mark.usefixtures("meeting")
+def test_some_items_can_be_wrong_and_the_others_right(api: Api, control: ControlClient) -> None:
+    items = spoiled(api, control, leave_out=["meetingId"], odd_items=1)["items"]
+
+    assert ["meetingId" in each for each in items[:3]] == [False, True, True]
+
+
 def test_one_object_can_be_wrong_as_well(api: Api, control: ControlClient, meeting: Json) -> None:
     path = f"/meetings/{meeting['meeting_id']}"
 
