@@ -26,6 +26,7 @@ from app.models.words import Priority, State
 from app.webex import resources
 
 _LOOK_BACK = timedelta(days=365)
+_AT_ONCE = 200
 
 
 def resolve_instances(bench: Workbench, meeting_id: str) -> list[str]:
@@ -149,24 +150,35 @@ def _row_ids(bench: Workbench, meeting_ids: Sequence[str]) -> list[int]:
 def _reopen(
     bench: Workbench, which: list[ColumnElement[bool]], states: tuple[State, ...]
 ) -> tuple[int, list[str]]:
-    now = bench.clock()
-    with bench.database.transaction() as session:
-        rows = sorted(set(session.scalars(select(col(Ingest.meeting_row_id)).where(*which))))
-        for row_id in rows:
-            lock_meeting(session, row_id)
-        count = reopen(
-            session,
-            *which,
-            states=states,
-            due_at=now,
-            patience_until=now + bench.pace.give_up,
-            priority=Priority.RETRY,
-            now=now,
-        )
-        for row_id in rows:
-            touch(session, row_id)
-            settle_completeness(session, row_id, now=now)
-        return count, [session.get_one(Meeting, row_id).meeting_id for row_id in rows]
+    """Open rows of some meetings in a transaction, so that the door waits for no more.
+
+    Whoever is stopped does the rest by doing the same again.
+    """
+    row_id = col(Ingest.meeting_row_id)
+    with bench.database.reading() as session:
+        rows = sorted(session.scalars(select(row_id).where(*which).distinct()))
+    count = 0
+    meeting_ids: list[str] = []
+    for begin_at in range(0, len(rows), _AT_ONCE):
+        some = rows[begin_at : begin_at + _AT_ONCE]
+        now = bench.clock()
+        with bench.database.transaction() as session:
+            for each in some:
+                lock_meeting(session, each)
+            count += reopen(
+                session,
+                *(*which, row_id.in_(some)),
+                states=states,
+                due_at=now,
+                patience_until=now + bench.pace.give_up,
+                priority=Priority.RETRY,
+                now=now,
+            )
+            touch(session, *some)
+            for each in some:
+                settle_completeness(session, each, now=now)
+            meeting_ids += [session.get_one(Meeting, each).meeting_id for each in some]
+    return count, meeting_ids
 
 
 def _nudge(bench: Workbench) -> None:
