@@ -94,12 +94,11 @@ def _steps(
         feeds = list(use_case.feeds_of(bench, span, told.refuse))
         steps = use_case.look_through(bench, feeds, span, refused=told.refuse, wait=wait_for_budget)
         return steps, len(feeds) * (span.until - span.since)
-    left = use_case.left_of(bench, purpose)
-    if left:
+    is_new = not use_case.left_of(bench, purpose)
+    if not is_new:
         click.echo("Going on where it was stopped.", err=True)
-    else:
-        use_case.begin(bench, purpose, span, told.refuse)
-        left = use_case.left_of(bench, purpose)
+    use_case.begin(bench, purpose, span, told.refuse, is_new=is_new)
+    left = use_case.left_of(bench, purpose)
     steps = use_case.read_on(
         bench, purpose, refused=told.refuse, host_email=span.host_email, wait=wait_for_budget
     )

@@ -31,12 +31,17 @@ def begin_cursors(
     purpose: str,
     feeds: Collection[Feed],
     *,
+    keep: Collection[str] = (),
     since: datetime,
     until: datetime,
     now: datetime,
 ) -> None:
-    """Let these lists be read from the beginning, and no others for this purpose."""
-    session.execute(delete(BackfillCursor).where(col(BackfillCursor.purpose) == purpose))
+    """Let these lists be read from the beginning, and no others for this purpose.
+
+    Those of the accounts to ``keep`` stay as far as they are.
+    """
+    is_over = col(BackfillCursor.account).not_in(keep)
+    session.execute(delete(BackfillCursor).where(col(BackfillCursor.purpose) == purpose, is_over))
     rows: list[dict[str, Any]] = [
         {
             "purpose": purpose,

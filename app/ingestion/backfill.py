@@ -104,13 +104,19 @@ def _feed_of(cursor: BackfillCursor) -> Feed:
     return cursor.account, cursor.resource, cursor.site_url
 
 
-def begin(bench: Workbench, purpose: str, span: Span, refused: Refused) -> None:
-    """Let every list of every account be read from the beginning, for a purpose."""
+def begin(
+    bench: Workbench, purpose: str, span: Span, refused: Refused, *, is_new: bool = True
+) -> None:
+    """Let every list of every account be read for a purpose, from the beginning.
+
+    Where it is not new a list that was begun is read on; an account may have come since, or could
+    not be asked then, and one that is no more is waited for no longer.
+    """
     feeds = list(feeds_of(bench, span, refused))
+    keep = [] if is_new else bench.accounts.names()
+    times = {"since": span.since, "until": span.until, "now": bench.clock()}
     with bench.database.transaction() as session:
-        begin_cursors(
-            session, purpose, feeds, since=span.since, until=span.until, now=bench.clock()
-        )
+        begin_cursors(session, purpose, feeds, keep=keep, **times)
 
 
 def feeds_of(bench: Workbench, span: Span, refused: Refused) -> Iterator[Feed]:

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 
 from app.db.cursors import cursors_of
 from app.errors import WebexError
@@ -19,7 +20,9 @@ from app.ingestion.backfill import (
     look_through,
     read_on,
 )
+from app.ingestion.tokens import OF_SETTINGS
 from app.models.words import Priority
+from app.webex.sign_in import TokenPair
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.archives import differences
 from tests.ingestion.conftest import MakeStage
@@ -166,6 +169,50 @@ def test_whoever_is_stopped_goes_on_where_he_was(stage: Stage) -> None:
     read = [(each.feed, each.reached) for each in [*first, *rest]]
     assert len(read) == len(set(read)) == 3 * 5
     assert not left_of(stage.bench, PURPOSE)
+
+
+@pytest.fixture
+def two(make_stage: MakeStage) -> Stage:
+    """A stage with a second account, each of which sees its own meetings; all webhooks are lost."""
+    emails = {"simulator-token": "host@example.com", "bobs-token": "bob@example.com"}
+    people = {token: {"email": email} for token, email in emails.items()}
+    told = SimulatorSettings.model_validate(
+        {"strict_owner": True, "tokens": people, "drop_ratio": 1}
+    )
+    key = Fernet.generate_key().decode()
+    stage = make_stage(simulator_settings=told, encryption_key=key)
+    stage.bench.accounts.add("bob", TokenPair("bobs-token", None, None, None, None))
+    return stage
+
+
+def test_whoever_goes_on_reads_lists_of_accounts_that_could_not_be_asked_before(two: Stage) -> None:
+    held(two, host_email="host@example.com")
+    meeting_id = held(two, host_email="bob@example.com")
+    span = Span(two.now - WEEK, two.now)
+    refused: list[str] = []
+    two.control.add_fault(path_regex="^/v1/meetingPreferences", status=503, times=None, skip=1)
+    begin(two.bench, PURPOSE, span, lambda feed, _: refused.append(feed[0]))
+    list(islice(read_on(two.bench, PURPOSE, refused=fail), 1))
+    two.control.forget_faults()
+    assert refused == ["bob"]
+
+    begin(two.bench, PURPOSE, span, fail, is_new=False)
+    rest = list(read_on(two.bench, PURPOSE, refused=fail))
+
+    assert [each.feed[0] for each in rest] == 2 * [OF_SETTINGS] + 3 * ["bob"]
+    assert two.meeting(meeting_id).account == "bob"
+
+
+def test_whoever_goes_on_waits_for_no_account_that_is_no_more(two: Stage) -> None:
+    span = Span(two.now - WEEK, two.now)
+    begin(two.bench, PURPOSE, span, fail)
+    two.bench.accounts.remove("bob")
+
+    begin(two.bench, PURPOSE, span, fail, is_new=False)
+    read = list(read_on(two.bench, PURPOSE, refused=fail))
+
+    assert {each.feed[0] for each in read} == {OF_SETTINGS}
+    assert not left_of(two.bench, PURPOSE)
 
 
 def test_a_list_that_is_refused_holds_up_no_other_and_is_read_the_next_time(stage: Stage) -> None:
