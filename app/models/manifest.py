@@ -56,6 +56,7 @@ def is_fit(path: str) -> bool:
 
 
 _LONGEST_BYTES = 1000
+_WITH_ITEMS = (Resource.RECORDINGS, Resource.TRANSCRIPTS)
 
 Time = Annotated[datetime, BeforeValidator(_time)]
 MaybeTime = Annotated[datetime | None, BeforeValidator(_time)]
@@ -127,8 +128,13 @@ class ManifestResource(_Entry):
     @property
     def has_files(self) -> bool:
         """Whether there is a file of it once it is done; lists have none."""
-        is_list = self.resource in (Resource.RECORDINGS, Resource.TRANSCRIPTS)
-        return bool(self.resource_id) or not is_list
+        return bool(self.resource_id) or self.resource not in _WITH_ITEMS
+
+    @model_validator(mode="after")
+    def _has_items(self) -> Self:
+        if self.resource_id and self.resource not in _WITH_ITEMS:
+            raise ValueError("no resource of which there are items")
+        return self
 
 
 class ManifestFile(_Entry):

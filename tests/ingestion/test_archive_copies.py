@@ -343,6 +343,14 @@ def test_numbers_that_no_database_counts_on_from_are_refused(
     ]
 
 
+def test_an_item_of_what_has_none_is_refused(bench: Workbench, archive: Path) -> None:
+    told = read_manifest(place := lay_meeting(archive, "a_I_1"))
+    told["resources"][1] |= {"resource_id": "x"}
+    write_manifest(place, told)
+
+    assert refusals(bench) == ["its manifest cannot be read: resources.1 is wrong"]
+
+
 def test_an_archive_that_is_not_there_is_told_and_changes_nothing(
     bench: Workbench, archive: Path
 ) -> None:
