@@ -176,6 +176,14 @@ def _ingest(
     patience = memory.patience_until or patience_until(meeting, pace, now)
     ended_at = None if is_open else memory.ended_at or last
     due_at = told.next_attempt_at if told.state == State.WAITING else None
+    # No clock of another machine may put anything off for long.
+    past = {
+        "opened_at": opened_at,
+        "ended_at": ended_at,
+        "stored_at": memory.stored_at or (ended_at if told.state == State.DONE else None),
+        "gone_at": _gone_at(told.deleted_at_source, opened_at),
+    }
+    latest = now + pace.give_up
     fresh = new_ingest(
         meeting,
         *told.key,
@@ -191,14 +199,10 @@ def _ingest(
             "state": State.WAITING if is_open else told.state,
             "error_code": told.error,
             "error": told.message,
-            # No clock of another machine may put it off for long.
-            "next_attempt_at": min(due_at or now, now + pace.give_up) if is_open else None,
-            "patience_until": min(patience, now + pace.give_up) if is_open else patience,
-            "opened_at": opened_at,
-            "ended_at": ended_at,
-            "stored_at": memory.stored_at or (ended_at if told.state == State.DONE else None),
-            "gone_at": _gone_at(told.deleted_at_source, opened_at),
+            "next_attempt_at": min(due_at or now, latest) if is_open else None,
+            "patience_until": min(patience, latest) if is_open else patience,
         }
+        | {name: each and min(each, now) for name, each in past.items()}
     )
 
 

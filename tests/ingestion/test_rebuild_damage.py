@@ -250,6 +250,22 @@ def test_a_wait_until_another_clocks_future_is_no_longer_than_the_patience(
     stage.live_until_complete(held["meeting_id"])
 
 
+def test_what_another_clock_opened_in_the_future_puts_nothing_off(
+    stage: Stage, held: Told, folder: Path
+) -> None:
+    (recording_id,) = held["recording_ids"]
+
+    def open_ahead(told: Told) -> None:
+        item(told, "recordings")["state"] = "waiting"
+        row = item(told, "recordings", recording_id)
+        row["deleted_at_source"] = row["for_rebuild"]["opened_at"] = "2199-01-01T00:00:00Z"
+
+    retell(folder, open_ahead)
+    rebuilt(stage)
+
+    stage.live_until_complete(held["meeting_id"])
+
+
 def test_nothing_is_fetched_again_for_a_manifest_without_what_a_rebuild_remembers(
     stage: Stage, held: Told, folder: Path
 ) -> None:
