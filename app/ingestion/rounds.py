@@ -28,6 +28,8 @@ from app.webex.resources import windows
 _EARLIER = timedelta(hours=6)
 """How much earlier than the first one the meetings of a round may have begun."""
 _MARGIN = timedelta(hours=1)
+_AHEAD = timedelta(days=1)
+"""A clock that is behind must not hide what took place by Webex's."""
 _MOST = 500
 _TURN_SECONDS = 60
 _FRESH_SECONDS = 20
@@ -122,7 +124,7 @@ class Round:
         everybody = self.of.of_everybody
         find = past(work.webex, self.of.site_url, of_everybody=everybody)
         try:
-            for span in windows(self.since, self.bench.clock() + _MARGIN):
+            for span in windows(self.since, self.bench.clock() + _AHEAD):
                 try:
                     self._note(find(span))
                 except PartialList as error:
@@ -169,7 +171,7 @@ def _list_of(bench: Workbench, due: DueList) -> Whose | None:
 
 def _is_worth_it(bench: Workbench, account: str, since: datetime, meetings: int) -> bool:
     """Whether a list costs half of what these meetings do alone, as far as we know its length."""
-    spans = len(list(windows(since, bench.clock() + _MARGIN)))
+    spans = len(list(windows(since, bench.clock() + _AHEAD)))
     alone = meetings * spans
     if alone <= 2 * spans:
         return False

@@ -1,7 +1,8 @@
 """Rounds: many meetings that wait for a list of one account are served by one question."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -71,12 +72,12 @@ def waiting(stage: Stage, resource: str) -> list[int]:
         ]
 
 
-def make_due(stage: Stage, resource: str) -> list[int]:
-    """Let all lists of a resource be due now; their rows."""
+def make_due(stage: Stage, resource: str, *, at: datetime | None = None) -> list[int]:
+    """Let all lists of a resource be due now, or at a time; their rows."""
     ids = waiting(stage, resource)
     with stage.bench.database.transaction() as session:
         for row in session.scalars(select(Ingest).where(col(Ingest.id).in_(ids))):
-            row.next_attempt_at = stage.now
+            row.next_attempt_at = at or stage.now
     return ids
 
 
@@ -187,6 +188,19 @@ def test_a_common_list_that_is_refused_is_asked_for_once_a_round(stage: Stage) -
 
     assert len(lists(stage, Resource.RECORDINGS, alone=False)) == 1
     assert len(lists(stage, Resource.RECORDINGS, alone=True)) == 6
+
+
+def test_a_clock_that_is_behind_hides_nothing(stage: Stage) -> None:
+    meetings = hold(stage, 6)
+    stage.work()
+    stage.advance(1860)
+    behind = replace(stage.bench, clock=lambda: stage.now - timedelta(minutes=90))
+    first, *_ = make_due(stage, Resource.RECORDINGS, at=behind.clock())
+    assert run_ingest(behind, first)
+
+    assert lists(stage, Resource.RECORDINGS, alone=False)
+    items = [each for name in meetings for each in stage.ingests(name) if each.resource_id]
+    assert len(items) == 6
 
 
 def test_a_spent_budget_ends_one_attempt_and_leaves_the_others_as_they_were(stage: Stage) -> None:
