@@ -186,13 +186,14 @@ def in_step(work: Work, outcome: Outcome) -> Outcome:
     A wait ends up to a fifth of itself sooner or later, as with the jitter that this replaces.
     """
     meeting, ingest, now = work.meeting, work.ingest, work.bench.clock()
-    if not isinstance(outcome, Wait) or outcome.until == ingest.patience_until:
+    last = ingest.patience_until
+    if not isinstance(outcome, Wait) or outcome.until == last:
         return outcome
     place = (meeting.site_url, meeting.host_email)
     if whose(work.bench, ingest.account, ingest.resource, *place) is None:
         return outcome
-    seconds = grown_seconds(ingest.looks, work.bench.pace)
-    return replace(outcome, until=_moment(ingest.account, now, seconds))
+    moment = _moment(ingest.account, now, grown_seconds(ingest.looks, work.bench.pace))
+    return replace(outcome, until=last if now < last < moment else moment)
 
 
 def _moment(account: str, now: datetime, seconds: float) -> datetime:

@@ -12,11 +12,15 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from app.db.engine import Database
+from app.db.ingests import Lease
 from app.db.rounds import end_turn, take_turn
 from app.ingestion.commands import request_meetings
+from app.ingestion.rounds import in_step
 from app.ingestion.run import run_ingest
+from app.ingestion.workbench import Work
+from app.models.outcomes import Wait
 from app.models.tables import Ingest
-from app.models.words import Resource, State
+from app.models.words import Reason, Resource, State
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.archives import differences
 from tests.ingestion.conftest import MakeStage
@@ -188,6 +192,20 @@ def test_a_common_list_that_is_refused_is_asked_for_once_a_round(stage: Stage) -
 
     assert len(lists(stage, Resource.RECORDINGS, alone=False)) == 1
     assert len(lists(stage, Resource.RECORDINGS, alone=True)) == 6
+
+
+def test_a_moment_in_common_is_not_later_than_the_patience(stage: Stage) -> None:
+    (meeting_id,) = hold(stage, 1)
+    stage.work()
+    row = stage.ingest(meeting_id, Resource.RECORDINGS)
+    row.patience_until = stage.now + timedelta(seconds=2)
+    work = Work(stage.bench, Lease(row.id or 0, row.attempt), row, stage.meeting(meeting_id))
+    wait = Wait(stage.now + timedelta(seconds=1), Reason.STILL_PROCESSING)
+
+    outcome = in_step(work, wait)
+
+    assert isinstance(outcome, Wait)
+    assert outcome.until == row.patience_until
 
 
 def test_a_clock_that_is_behind_hides_nothing(stage: Stage) -> None:
