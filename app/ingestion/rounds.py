@@ -27,7 +27,9 @@ from app.webex.resources import windows
 
 _EARLIER = timedelta(hours=6)
 """How much earlier than the first one the meetings of a round may have begun."""
-_MARGIN = timedelta(hours=1)
+_BEFORE = timedelta(minutes=10)
+"""Nothing of a meeting was generated earlier than this before its start (createTime, API)."""
+_STRAY = timedelta(hours=1)
 _AHEAD = timedelta(days=1)
 """A clock that is behind must not hide what took place by Webex's."""
 _MOST = 500
@@ -159,7 +161,7 @@ def round_of(bench: Workbench, ingest_id: int) -> Round | None:
         earliest = first.start_at - _EARLIER
         due = due_with(session, first, since=earliest, now=now, limit=_MOST)
     others = [each for each in due if _list_of(bench, each) == mine]
-    since = min(each.start_at for each in (first, *others)) - _MARGIN
+    since = min(each.start_at for each in (first, *others)) - _BEFORE
     if not _is_worth_it(bench, mine.account, since, 1 + len(others)):
         return None
     return Round(bench, mine, since, [each.ingest_id for each in others])
@@ -170,14 +172,14 @@ def _list_of(bench: Workbench, due: DueList) -> Whose | None:
 
 
 def _is_worth_it(bench: Workbench, account: str, since: datetime, meetings: int) -> bool:
-    """Whether a list costs half of what these meetings do alone, as far as we know its length."""
+    """Whether a list has fewer pages than these meetings alone, as far as we know its length."""
     spans = len(list(windows(since, bench.clock() + _AHEAD)))
     alone = meetings * spans
-    if alone <= 2 * spans:
+    if alone == spans:
         return False
     with bench.database.reading() as session:
         held = count_since(session, account, since, most=alone * PAGE_SIZE)
-    return 2 * (spans + held / PAGE_SIZE) <= alone
+    return spans + held / PAGE_SIZE < alone
 
 
 def in_step(work: Work, outcome: Outcome) -> Outcome:
@@ -214,4 +216,4 @@ def _may_be_of(meeting: Meeting, item: Item) -> bool:
     if at is None or meeting.start_at is None:
         return True
     end = meeting.end_at or at
-    return meeting.start_at - _MARGIN <= at <= end + _MARGIN
+    return meeting.start_at - _STRAY <= at <= end + _STRAY
