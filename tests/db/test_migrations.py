@@ -1,11 +1,12 @@
 """Upgrades: from every version there was, with its rows, on both databases."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import func, inspect, select, text
+from sqlalchemy import Insert, MetaData, Table, func, insert, inspect, select, text
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
@@ -15,10 +16,10 @@ from app.db.schema import check_schema, migrate
 from app.models.tables import WebhookEvent
 from app.models.tallies import Tally
 from tests.db.counting import counted, rows_of
-from tests.db.revisions import MADE_SINCE, REVISIONS, fill, to_revision
+from tests.db.revisions import MADE_SINCE, REVISIONS, ROWS, fill, to_revision
 from tests.db.rows import read_ingest, set_ingest
 from tests.e2e.house import APPLICATION, house
-from tests.processes import spawn
+from tests.processes import eventually, spawn
 from tests.servers import ValkeyServer
 
 
@@ -77,6 +78,33 @@ def test_an_upgrade_knows_what_had_been_stored_though_it_is_open_just_now(
     assert filled["ingest"]["state"] == "waiting"
     assert read_ingest(database, 1).stored_at == filled["file"]["stored_at"]
     database.dispose()
+
+
+def test_what_is_committed_in_the_middle_of_an_upgrade_is_counted_as_well(
+    postgres_url: str,
+) -> None:
+    database, others = Database(postgres_url), Database(postgres_url)
+    to_revision(database, "0009")
+    with ThreadPoolExecutor(1) as pool:
+        with others.transaction() as session:
+            for table in ("meeting", "webhook_event", "file"):
+                session.execute(_insert_of(others, table), [ROWS[table]])
+            upgrade = pool.submit(migrate, database)
+            eventually(lambda: _waits_for_a_lock(others))
+        upgrade.result(20)
+
+    assert counted(database) == rows_of(database)
+    database.dispose()
+    others.dispose()
+
+
+def _insert_of(database: Database, table: str) -> Insert:
+    return insert(Table(table, MetaData(), autoload_with=database.engine))
+
+
+def _waits_for_a_lock(database: Database) -> bool:
+    with database.reading() as session:
+        return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 def _root_page(session: Session, table: str) -> int:

@@ -79,6 +79,9 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), nullable=False),
     )
     for each in _COUNTED:
+        # Before the rows are counted: from then on Postgres keeps others from changing any.
+        for name, event, does in _triggers(each):
+            _create_trigger(name, each.table, event, does)
         word, detail, amount = (
             what.replace("{}", each.table) for what in (each.word, each.detail, each.amount)
         )
@@ -86,8 +89,6 @@ def upgrade() -> None:
             f"{_ADD} SELECT '{each.table}', {word}, {detail}, count(*), sum({amount}) "  # noqa: S608
             f"FROM {each.table} GROUP BY 2, 3"
         )
-        for name, event, does in _triggers(each):
-            _create_trigger(name, each.table, event, does)
 
 
 def downgrade() -> None:
