@@ -2,6 +2,7 @@
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -50,6 +51,9 @@ def commands() -> None:
 
 def main() -> None:
     """Run a command; an error is one line, 1 for what is wrong, 2 for wrong usage or settings."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # Titles and names of files have signs that not every terminal can show.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         commands(prog_name="webex-ingest")
     except SettingsError as error:

@@ -10,8 +10,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 
 def print_json(value: Any) -> None:
-    """Print a value for programs."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print a value for programs: as UTF-8, with a JSON escape for what that does not have."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    click.echo(text.encode(errors="backslashreplace"))
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

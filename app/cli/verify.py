@@ -13,7 +13,7 @@ from app.errors import NotFound
 from app.ingestion import verify as use_case
 from app.ingestion.integrity import Finding
 from app.ingestion.verify import Verdict
-from app.ingestion.wording import damage_sentence, size_text
+from app.ingestion.wording import damage_sentence, one_line, size_text
 from app.ingestion.workbench import Workbench
 
 
@@ -67,7 +67,10 @@ def _verdicts(
 
 def _print(verdicts: Sequence[Verdict], findings: Sequence[Finding], *, deep: bool) -> None:
     if findings:
-        rows = [(each.meeting_id, each.path, each.damage, _what_comes(each)) for each in findings]
+        rows = [
+            (each.meeting_id, one_line(each.path), each.damage, _what_comes(each))
+            for each in findings
+        ]
         print_table(("MEETING", "FILE", "FOUND", "WHAT COMES OF IT"), rows)
     files = sum(each.files for each in verdicts)
     size = size_text(sum(each.bytes for each in verdicts))

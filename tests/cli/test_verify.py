@@ -1,6 +1,10 @@
 """``verify`` as people and programs read it."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +75,31 @@ def test_what_comes_of_each_finding_is_told(home: House, folder: Path) -> None:
     assert lines["notes.txt"].endswith("extra    nobody has stored it: move it elsewhere")
     assert "2 file(s) of 1 meeting(s)" in said
     assert "2 finding(s)." in said
+
+
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "latin-1:strict"])
+def test_a_file_of_any_name_is_told_without_commanding_a_terminal(
+    home: House, folder: Path, encoding: str
+) -> None:
+    for name in ("日 ".encode() + b"\xff.txt", b"a\x1b[2J\nb.txt"):
+        Path(os.fsdecode(bytes(folder) + b"/" + name)).touch()
+    home.environment["PYTHONIOENCODING"] = encoding
+
+    table, told = (_said(home, *options) for options in ((), ("--json",)))
+
+    assert [re.split(" {2,}", line)[1] for line in table.decode().splitlines()[1:3]] == [
+        "a [2J b.txt",
+        "日 .txt" if encoding.startswith("utf") else "\\u65e5 .txt",
+    ]
+    paths = [each["path"] for each in json.loads(told)["findings"]]
+    assert paths == ["a\x1b[2J\nb.txt", "日 \udcff.txt"]
+
+
+def _said(home: House, *options: str) -> bytes:
+    argv = [sys.executable, "-m", "app.cli", "verify", *options]
+    run = subprocess.run(argv, env=home.environment, cwd=home.folder, capture_output=True)
+    assert run.returncode == 1, run.stderr
+    return run.stdout
 
 
 def test_what_cannot_be_fetched_again_is_told_with_what_to_do(home: House, folder: Path) -> None:
