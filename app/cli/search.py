@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
@@ -112,7 +113,7 @@ def _speaker(hit: Hit) -> str:
 
 
 def _cut(text: str, terms: Sequence[Term], room: int | None) -> str:
-    """The part of a text around the first place that has one of the terms."""
+    """The part of a text around the first of the terms."""
     if room is not None and any(east_asian_width(each) in "WF" for each in text):
         room //= 2  # Its characters are twice as wide.
     if room is None or len(text) <= room:
@@ -125,10 +126,10 @@ def _cut(text: str, terms: Sequence[Term], room: int | None) -> str:
 
 
 def _place_of(text: str, terms: Sequence[Term]) -> int:
-    sought = {word for term in terms for word in term}
-    place = 0
-    for piece in text.split(" "):
-        if sought & {*words_of(piece)}:
-            return place
-        place += len(piece) + 1
-    return 0
+    """Where in a text the first of the terms begins."""
+    said = tuple(words_of(text))
+    found = (at for at in range(len(said)) if any(said[at : at + len(x)] == x for x in terms))
+    before = next(found, 0)
+    # Where a word begins words_of does not say, but how many there are up to any place.
+    after = bisect_right(range(len(text)), before, key=lambda end: len(words_of(text[:end])))
+    return max(0, after - 1)

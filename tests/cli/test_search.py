@@ -81,9 +81,20 @@ def test_the_newest_meeting_comes_first_and_nothing_speaks_to_the_terminal(home:
     ]
 
 
-def test_on_a_terminal_a_long_text_is_cut_around_what_was_found(home: House) -> None:
+@pytest.mark.parametrize(
+    ("asked", "said", "shown"),
+    [
+        ("budget", LONG, "the budget is due on Friday"),
+        ('"on friday" holiday', "On and on, " * 40 + "and on Friday, a holiday.", "on Friday, a"),
+        ("京都", "東京、" * 40 + "京都です。" + "そうです。" * 40, "京都です"),
+    ],
+)
+def test_on_a_terminal_a_long_text_is_cut_around_what_was_found(
+    home: House, asked: str, said: str, shown: str
+) -> None:
+    hold(home, "a1_I_3", "Long", START.replace(day=16), [said])
     ours, theirs = pty.openpty()
-    argv = [sys.executable, "-m", "app.cli", "search", "budget", "--limit", "2"]
+    argv = [sys.executable, "-m", "app.cli", "search", asked, "--limit", "1"]
     environment = {**os.environ, **home.environment, "COLUMNS": "70"}
     with os.fdopen(theirs, "wb") as terminal, os.fdopen(ours, "rb", buffering=0) as screen:
         subprocess.run(
@@ -92,8 +103,8 @@ def test_on_a_terminal_a_long_text_is_cut_around_what_was_found(home: House) -> 
         lines = screen.read(10_000).decode().splitlines()
 
     assert all(len(line) <= 70 for line in lines)
-    assert "…" in lines[2]
-    assert "the budget is due on Friday" in lines[2]
+    assert "…" in lines[1]
+    assert shown in lines[1]
 
 
 def test_what_is_left_out_is_told(home: House) -> None:
