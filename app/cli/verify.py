@@ -8,7 +8,7 @@ import click
 
 from app.cli.output import json_option, print_json, print_table
 from app.cli.tools import command_runtime
-from app.db.figures import count_stored
+from app.db.figures import count_stored, meetings_named
 from app.errors import NotFound
 from app.ingestion import verify as use_case
 from app.ingestion.integrity import Finding
@@ -28,10 +28,8 @@ def verify(meeting_ids: tuple[str, ...], deep: bool, as_json: bool) -> None:
     Exits with 1 when anything was found.
     """
     bench = command_runtime().bench
+    _refuse_unstored(bench, meeting_ids)
     verdicts = _verdicts(bench, meeting_ids, deep=deep, quiet=as_json)
-    unseen = sorted({*meeting_ids} - {each.meeting_id for each in verdicts})
-    if unseen:
-        raise NotFound(f"nothing is stored of {', '.join(unseen)}: `webex-ingest status` tells why")
     findings = [each for verdict in verdicts for each in verdict.findings]
     if as_json:
         print_json(
@@ -47,6 +45,15 @@ def verify(meeting_ids: tuple[str, ...], deep: bool, as_json: bool) -> None:
         _print(verdicts, findings, deep=deep)
     if findings:
         raise SystemExit(1)
+
+
+def _refuse_unstored(bench: Workbench, meeting_ids: Sequence[str]) -> None:
+    """Raise NotFound before hours are spent on the others, and what was found is not told."""
+    with bench.database.reading() as session:
+        stored = {each.meeting_id for each in meetings_named(session, meeting_ids) if each.folder}
+    if unstored := sorted({*meeting_ids} - stored):
+        told = ", ".join(unstored)
+        raise NotFound(f"nothing is stored of {told}: `webex-ingest status` tells why")
 
 
 def _verdicts(

@@ -77,6 +77,17 @@ def test_what_comes_of_each_finding_is_told(home: House, folder: Path) -> None:
     assert "2 finding(s)." in said
 
 
+def test_a_meeting_of_which_nothing_is_stored_is_told_before_anything_is_looked_at(
+    home: House, folder: Path
+) -> None:
+    (folder / "meeting.json").unlink()
+
+    said = home.command("verify", "m_I_1", "x_I_1", code=1)
+
+    assert said.startswith("webex-ingest: nothing is stored of x_I_1: ")
+    assert "missing  fetched again" in home.command("verify", "m_I_1", code=1)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "latin-1:strict"])
 def test_a_file_of_any_name_is_told_without_commanding_a_terminal(
     home: House, folder: Path, encoding: str
