@@ -73,7 +73,8 @@ _DAMAGES = {
     Damage.MISSING: _FROM_BACKUP,
     Damage.CHANGED: _FROM_BACKUP,
     Damage.UNREADABLE: (
-        "let the user of webex-ingest read it, then `webex-ingest verify --deep` looks at it again"
+        "let the user of webex-ingest read it, or move it elsewhere where its disk cannot, then "
+        "`webex-ingest verify --deep` looks at it again"
     ),
     Damage.EXTRA: "nobody has stored it: move it elsewhere",
     Damage.PART: "what is left of a download: delete it",

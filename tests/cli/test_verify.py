@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from app.archive.inspection import Damage
 from app.db.engine import Database
-from app.models.tables import Ingest
+from app.models.tables import File, Ingest
 from app.models.times import utc_now
 from app.models.words import State
 from tests.e2e.house import House, house, prepare_database
@@ -130,3 +131,18 @@ def test_what_cannot_be_fetched_again_is_told_with_what_to_do(home: House, folde
     assert told["files"]["verdict"] == "FAIL"
     assert "Meeting m_I_1, meeting.json: missing" in told["files"]["mend"]
     assert told["scrub"]["verdict"] == "OK"
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_cannot_be_read_is_told_with_what_to_do_about_rights_and_about_disks(
+    home: House,
+) -> None:
+    database = Database(f"sqlite:///{home.folder / 'var' / 'webex-ingest.db'}")
+    with database.transaction() as session:
+        session.execute(update(File).values(damage=Damage.UNREADABLE))
+    database.dispose()
+
+    told = {each["name"]: each for each in json.loads(home.command("doctor", "--json", code=1))}
+
+    assert "let the user of webex-ingest read it" in told["files"]["mend"]
+    assert "or move it elsewhere where its disk cannot" in told["files"]["mend"]
