@@ -54,8 +54,8 @@ class ReportLine(Told):
 
     @property
     def lag_seconds(self) -> float | None:
-        """How long after its end it was complete here."""
-        if self.archived is None or self.end is None:
+        """How long after its end it was complete here; None where it is not, or is left out."""
+        if self.archived is None or self.end is None or self.standing == Standing.LEFT_OUT:
             return None
         return max(0.0, (self.archived - self.end).total_seconds())
 

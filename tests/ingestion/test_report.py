@@ -119,6 +119,19 @@ def test_what_is_absent_for_a_reason_is_no_gap(stage: Stage) -> None:
     assert any(each.startswith("recordings: the meeting was not recorded") for each in found.absent)
 
 
+def test_what_the_policy_leaves_out_is_no_gap_and_took_no_time(make_stage: MakeStage) -> None:
+    stage = make_stage(policy="ingest = false")
+    meeting_id = held(stage)
+    stage.live_until_complete(meeting_id)
+
+    made = report(stage)
+
+    (found,) = made.lines
+    assert (found.standing, found.is_gap, found.lag_seconds) == (Standing.LEFT_OUT, False, None)
+    assert made.is_proof
+    assert lag_of(made.lines).meetings == 0
+
+
 def test_what_webex_lists_no_more_is_told(stage: Stage) -> None:
     meeting_id = held(stage)
     stage.live_until_complete(meeting_id)
