@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, case, func, literal, select, tuple
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from app.db.meetings import find_meeting
+from app.db.meetings import began, find_meeting
 from app.db.tallies import Subject, totals, totals_question
 from app.models.snippets import Snippet
 from app.models.status import seconds_left
@@ -252,15 +252,14 @@ def count_gaps(session: Session, *, since: datetime, now: datetime) -> int:
     question = (
         select(func.count(col(Meeting.id).distinct()))
         .join(Ingest, col(Ingest.meeting_row_id) == col(Meeting.id))
-        .where(col(Meeting.start_at) >= since, col(Ingest.resource).in_(CORE_RESOURCES), is_gap)
+        .where(began(since), col(Ingest.resource).in_(CORE_RESOURCES), is_gap)
     )
     return session.scalar(question) or 0
 
 
 def meetings_between(session: Session, since: datetime, until: datetime) -> list[Meeting]:
-    """The meetings that began in a span of time."""
-    start_at = col(Meeting.start_at)
-    return list(session.scalars(select(Meeting).where(start_at >= since, start_at < until)))
+    """The meetings that began in a span of time, or were first heard of without their start."""
+    return list(session.scalars(select(Meeting).where(began(since, until))))
 
 
 def meetings_named(session: Session, meeting_ids: Sequence[str]) -> list[Meeting]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, case, func, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, func, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
@@ -91,6 +91,18 @@ def find_meeting(session: Session, meeting_id: str) -> Meeting | None:
     return session.scalars(
         select(Meeting).where(col(Meeting.meeting_id) == meeting_id)
     ).one_or_none()
+
+
+def began(since: datetime | None, until: datetime | None = None) -> ColumnElement[bool]:
+    """Whether a meeting began in a span of time; without a known start, was first heard of."""
+
+    # Spelled out, so that the index of starts serves.
+    def within(moment: Any) -> list[ColumnElement[bool]]:
+        begun = [] if since is None else [moment >= since]
+        return begun if until is None else [*begun, moment < until]
+
+    start_at, first_seen_at = col(Meeting.start_at), col(Meeting.first_seen_at)
+    return and_(*within(start_at)) | and_(start_at.is_(None), *within(first_seen_at))
 
 
 def meetings_with_work(session: Session, names: Collection[str]) -> list[str]:

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Integer,
     Row,
     Select,
-    and_,
     cast,
     column,
     func,
@@ -24,6 +23,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from app.db.meetings import began
 from app.models.search import Found, Hit, Place
 from app.models.snippets import Snippet
 from app.models.spoken import words_of
@@ -139,19 +139,9 @@ def _question(
         .order_by(*(each.desc() for each in newest_first), snippet_id)
     )
     if since is not None or until is not None:
-        question = question.where(_began(since, until))
+        question = question.where(began(since, until))
     if after is not None:
         older = tuple_(*newest_first) < (after.moment, after.meeting_row_id)
         in_it = (col(Meeting.id) == after.meeting_row_id) & (snippet_id > after.snippet_row_id)
         question = question.where(older | in_it)
     return question
-
-
-def _began(since: datetime | None, until: datetime | None) -> ColumnElement[bool]:
-    # Spelled out, so that the index of starts serves.
-    def within(moment: Any) -> list[ColumnElement[bool]]:
-        begun = [] if since is None else [moment >= since]
-        return begun if until is None else [*begun, moment < until]
-
-    start_at, first_seen_at = col(Meeting.start_at), col(Meeting.first_seen_at)
-    return and_(*within(start_at)) | and_(start_at.is_(None), *within(first_seen_at))

@@ -142,7 +142,8 @@ def _lines(
                 # Whose details have not come yet is known by Webex's list at least.
                 told = {"start": line.start or details.start, "end": line.end or details.end}
                 line = line.model_copy(update={**told, "is_listed": True})
-            elif is_whole:
+            elif is_whole and line.start:
+                # Webex may list what has no start here among other days.
                 line = line.model_copy(update={"is_listed": False})
             yield line
 

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from app.db.figures import count_gaps
 from app.errors import WebexUnavailable
 from app.ingestion.backfill import Span, begin, read_on
 from app.ingestion.report import make_report
 from app.models.report import Report, ReportLine, Standing, lag_of, totals_by
 from tests.ingestion.archives import differences
+from tests.ingestion.benches import deliver
 from tests.ingestion.conftest import MakeStage
 from tests.stage import Stage
 
@@ -93,6 +95,26 @@ def test_what_has_failed_is_a_gap_and_says_why(stage: Stage) -> None:
 
     assert (found.standing, found.is_gap) == (Standing.FAILED, True)
     assert "recording: failed" in found.missing
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_what_has_failed_before_anybody_knew_its_start_is_a_gap_of_when_it_was_heard_of(
+    stage: Stage, asks: bool
+) -> None:
+    stage.control.add_fault(path_regex="^/v1/meetings/", status=501, times=None)
+    deliver(stage.bench, "meetings", "ended", id="0123456789abcdef0123456789abcdef_I_7")
+    stage.live(hours=1)
+
+    made = make_report(stage.bench, stage.now - DAY, stage.now, asks=asks)
+
+    (found,) = made.lines
+    assert (found.standing, found.day, found.is_listed) == (Standing.FAILED, "?", None)
+    assert (
+        make_report(stage.bench, stage.now - 3 * DAY, stage.now - 2 * DAY, asks=False).lines == []
+    )
+    with stage.bench.database.reading() as session:
+        assert count_gaps(session, since=stage.now - DAY, now=stage.now) == 1
+        assert count_gaps(session, since=stage.now, now=stage.now) == 0
 
 
 def test_what_waits_longer_than_it_should_is_a_gap(stage: Stage) -> None:
