@@ -157,10 +157,11 @@ def _print_csv(made: Report) -> None:
 def _cell(value: object) -> object:
     if isinstance(value, list):
         value = "; ".join(value)
+    if not isinstance(value, str):
+        return value
+    text = one_line(value)
     # A spreadsheet would take it for a formula, and titles are anybody's.
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 _PRINT = {"table": _print_tables, "json": _print_json, "csv": _print_csv}

@@ -55,6 +55,18 @@ def test_a_title_says_nothing_to_the_terminal(home: House) -> None:
     assert "\x1b" not in said
 
 
+def test_in_csv_a_meeting_is_one_line_whatever_its_title_is(home: House) -> None:
+    held(home, days_ago=1, title="Demo\x1b[2J\nfor all")
+    held(home, days_ago=1, title="\n =HYPERLINK(1)")
+
+    said = home.command("report", "--format", "csv", code=1)
+
+    titles = [each["title"] for each in csv.DictReader(io.StringIO(said))]
+    assert sorted(titles) == ["'=HYPERLINK(1)", "Demo [2J for all"]
+    assert len(said.splitlines()) == 3
+    assert "\x1b" not in said
+
+
 def test_no_meeting_is_no_gap(home: House) -> None:
     said = home.command("report", "--from", "2026-03-01", "--to", "2026-03-07")
 
