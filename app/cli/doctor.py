@@ -16,7 +16,7 @@ from app.db.ticks import last_tick
 from app.errors import DatabaseUnavailable, TokenRefused, WebexError
 from app.ingestion.diagnosis import MENDED, Place, examine
 from app.ingestion.registration import look
-from app.ingestion.scrub import Standing, scrub_standing
+from app.ingestion.scrub import SECONDS_A_RUN, Standing, scrub_standing
 from app.ingestion.status import seconds_since
 from app.ingestion.tokens import OF_SETTINGS
 from app.ingestion.wording import account_sentence, age_text, damage_sentence, size_text
@@ -267,7 +267,9 @@ def _scrub(runtime: Runtime) -> Iterator[Check]:
 def _rate_text(standing: Standing, rate: int) -> str:
     if standing.needed_rate <= rate:
         return (
-            "Its rate would do: see that workers and beat run all the time, and what the log says."
+            "Its rate would do: see that workers and beat run all the time, and what the log says. "
+            f"A disk too slow to give a minute's worth of it in {SECONDS_A_RUN} seconds needs "
+            "SCRUB_DAYS to be more days."
         )
     told = f"{standing.needed_rate} ({size_text(standing.needed_rate)} a second)"
     return f"Set SCRUB_BYTES_PER_SECOND to {told} or more, or SCRUB_DAYS to more days."

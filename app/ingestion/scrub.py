@@ -20,7 +20,8 @@ from app.models.tables import File, Meeting
 
 _BEGUN_AT = 0.75
 """The share of SCRUB_DAYS after which reading begins, so that it is over when they are."""
-_SECONDS_A_RUN = 20
+SECONDS_A_RUN = 20
+"""So much of each minute one thread may read; it is one of those that poll."""
 _CREDIT = timedelta(seconds=60)
 """What was not read meanwhile may be: the time between two looks, and no more."""
 _HOLD = timedelta(minutes=10)
@@ -103,7 +104,7 @@ class _Turn:
         self.bytes = 0
         self._bench = bench
         self._scrub = scrub
-        self._until = time.monotonic() + _SECONDS_A_RUN
+        self._until = time.monotonic() + SECONDS_A_RUN
         self._held_at = time.monotonic()
 
     def read_on(self) -> None:

@@ -388,6 +388,20 @@ def test_what_falls_behind_is_told_with_the_rate_that_would_do(make_stage: MakeS
     assert f"Set SCRUB_BYTES_PER_SECOND to {standing.needed_rate} (" in told.mend
 
 
+def test_what_falls_behind_at_a_rate_that_would_do_is_told_with_what_else_it_may_be(
+    quick: Stage,
+) -> None:
+    hold(quick)
+    quick.advance(2 * 86400)
+
+    (told,) = _scrub(quick.runtime)
+
+    assert told.verdict == "WARN"
+    assert told.mend is not None
+    assert "see that workers and beat run all the time, and what the log says" in told.mend
+    assert "too slow to give a minute's worth of it in 20 seconds" in told.mend
+
+
 def test_a_clock_that_was_ahead_does_not_keep_it_waiting(quick: Stage) -> None:
     meeting_id = hold(quick)
     sweep(quick.bench)
