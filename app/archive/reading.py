@@ -37,33 +37,42 @@ def meeting_places(root: Path, top: Path) -> Iterator[Place]:
     No link is followed: it might lead out of the archive, or back into it. What begins with a dot
     is none of ours, such as the snapshots of a file server.
     """
-    name = top.relative_to(root).as_posix()
-    try:
-        with os.scandir(top) as found:
-            inside = sorted(found, key=lambda each: each.name)
-    except OSError as error:
-        yield Place(name, f"cannot be read: {error.strerror}")
-        return
-    names = {each.name for each in inside}
-    if MANIFEST in names and top != root:
-        yield Place(name)
-    elif names & _OURS and top != root:
-        yield Place(name, "has files of a meeting and no manifest: bring it from a backup")
-    for each in inside:
+    # No recursion: somebody else's folders may be deeper than Python's stack.
+    ahead: list[Place | Path] = [top]
+    while ahead:
+        place = ahead.pop()
+        if isinstance(place, Place):
+            yield place
+            continue
+        name = place.relative_to(root).as_posix()
+        try:
+            with os.scandir(place) as found:
+                inside = sorted(found, key=lambda each: each.name)
+        except OSError as error:
+            yield Place(name, f"cannot be read: {error.strerror}")
+            continue
+        ours = _OURS if place != root else set()
+        names = {each.name for each in inside}
+        if MANIFEST in names and place != root:
+            yield Place(name)
+        elif names & ours:
+            yield Place(name, "has files of a meeting and no manifest: bring it from a backup")
         # Further down as well: somebody else's manifest must not hide the meetings below it.
-        if each.name not in _OURS or top == root:
-            yield from _inside(root, each)
+        below = [_below(root, each) for each in inside if each.name not in ours]
+        ahead += [each for each in reversed(below) if each]
 
 
-def _inside(root: Path, entry: os.DirEntry[str]) -> Iterator[Place]:
+def _below(root: Path, entry: os.DirEntry[str]) -> Place | Path | None:
+    """A folder to look into; or what to say of it, if anything."""
     if entry.name.startswith(".") or entry.name in _NOT_OURS:
-        return
+        return None
     place = Path(entry.path)
     if entry.is_dir(follow_symlinks=False):
-        yield from meeting_places(root, place)
-    elif entry.is_symlink() and entry.is_dir():
+        return place
+    if entry.is_symlink() and entry.is_dir():
         name = place.relative_to(root).as_posix()
-        yield Place(name, "is a link, which is not followed: mount there what it leads to")
+        return Place(name, "is a link, which is not followed: mount there what it leads to")
+    return None
 
 
 def read_manifest(root: Path, folder: str) -> Manifest:

@@ -325,6 +325,16 @@ def test_a_folder_whose_name_no_database_keeps_is_refused(
     assert counted(bench)[0] == 1
 
 
+def test_folders_may_be_as_deep_as_they_like(bench: Workbench, archive: Path) -> None:
+    lay_meeting(archive, "a_I_1")
+    place = archive
+    for _ in range(500):
+        place /= "d"
+        place.mkdir()
+
+    assert fates(list(rebuild(bench))) == {"a_I_1": Fate.ADDED}
+
+
 def test_a_title_in_a_folders_name_is_no_hindrance(bench: Workbench, archive: Path) -> None:
     lay_meeting(archive, "a_I_1", folder="営業\u3000会議\xa0Café 👩‍💻 a_I_1")
 
