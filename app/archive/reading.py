@@ -67,11 +67,14 @@ def _below(root: Path, entry: os.DirEntry[str]) -> Place | Path | None:
     if entry.name.startswith(".") or entry.name in _NOT_OURS:
         return None
     place = Path(entry.path)
-    if entry.is_dir(follow_symlinks=False):
-        return place
-    if entry.is_symlink() and entry.is_dir():
-        name = place.relative_to(root).as_posix()
-        return Place(name, "is a link, which is not followed: mount there what it leads to")
+    name = place.relative_to(root).as_posix()
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            return place
+        if entry.is_symlink() and entry.is_dir():
+            return Place(name, "is a link, which is not followed: mount there what it leads to")
+    except OSError as error:
+        return Place(name, f"cannot be read: {error.strerror}")
     return None
 
 

@@ -305,6 +305,13 @@ def test_links_are_named_and_what_is_hidden_or_foreign_is_passed_over(
     }
 
 
+def test_a_link_to_itself_holds_up_nothing(bench: Workbench, archive: Path) -> None:
+    lay_meeting(archive, "b_I_2")
+    (archive / "a").symlink_to("a")
+
+    assert fates(list(rebuild(bench))) == {"a": Fate.REFUSED, "b_I_2": Fate.ADDED}
+
+
 def test_a_foreign_manifest_hides_no_meeting_below_it(bench: Workbench, archive: Path) -> None:
     lay_meeting(archive, "a_I_1")
     (archive / "example.webex.com" / "manifest.json").write_text('{"name": "somebody else\'s"}')
