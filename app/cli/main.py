@@ -42,6 +42,14 @@ class _LazyGroup(click.Group):
         command: click.Command = getattr(import_module(_MODULES[name]), name)
         return command
 
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        try:
+            "".join(args).encode()
+        except UnicodeEncodeError:
+            # No database can be asked for such a word, and nothing in it is called so.
+            context.fail("an argument has bytes that are none of a text in UTF-8")
+        return super().parse_args(context, args)
+
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="webex-ingest")

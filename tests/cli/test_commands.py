@@ -103,6 +103,7 @@ def test_commands_before_migrate_say_what_to_do(tmp_path: Path) -> None:
         ["nonsense"],
         ["replay", "--to", "soon"],
         ["replay", "--from", "2026-03-02", "--to", "2026-03-01"],
+        ["retry", "--host", "\udcff@example.com"],
     ],
 )
 def test_wrong_usage_ends_with_two(words: list[str]) -> None:
