@@ -11,7 +11,7 @@ import structlog
 from app.db.cursors import Feed, begin_cursors, cursors_of, move_cursor
 from app.db.meetings import states_of
 from app.db.standing import holders_of
-from app.errors import PartialList, RateLimited, WebexError, WorkerStopping
+from app.errors import PartialList, WebexError, WorkerStopping
 from app.ingestion.news import News, tell_meetings
 from app.ingestion.tokens import OF_SETTINGS
 from app.ingestion.workbench import Workbench
@@ -225,25 +225,13 @@ def list_of(
     """How a list is asked for a span of time; ``look`` may end it, by what it raises."""
     account, resource, site = feed
     client = bench.accounts.client(account)
-    client = client.accompanied_by(look or (lambda: _stop_if_asked(bench)))
+    client = client.accompanied_by(look or (lambda: _stop_if_asked(bench)), wait=wait)
     role = bench.accounts.view(account).role
     if resource == Resource.MEETINGS:
-        find = past_meetings(client, site)
-    elif resource == Resource.RECORDINGS:
-        find = past_recordings(client, site, of_everybody=role != Role.USER)
-    else:
-        find = past_transcripts(client, site, of_everybody=role == Role.COMPLIANCE)
-
-    def patiently(span: dict[str, str]) -> list[Listed]:
-        while True:
-            try:
-                return find(span)
-            except RateLimited as error:
-                if wait is None:
-                    raise
-                wait(error.retry_after_seconds or 1)
-
-    return patiently
+        return past_meetings(client, site)
+    if resource == Resource.RECORDINGS:
+        return past_recordings(client, site, of_everybody=role != Role.USER)
+    return past_transcripts(client, site, of_everybody=role == Role.COMPLIANCE)
 
 
 def _stop_if_asked(bench: Workbench) -> None:

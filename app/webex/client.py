@@ -75,15 +75,20 @@ class WebexClient:
         self._gate = gate
         self._clock = clock
         self._before_request: Callable[[], None] = lambda: None
+        self._wait: Callable[[float], object] | None = None
         self._sessions = threading.local()
 
-    def accompanied_by(self, before_request: Callable[[], None]) -> Self:
+    def accompanied_by(
+        self, before_request: Callable[[], None], *, wait: Callable[[float], object] | None = None
+    ) -> Self:
         """The same client, calling ``before_request`` before each request, as a heartbeat.
 
         While an answer is waited for it is called every half second; what it raises ends the wait.
+        In the middle of a list ``wait`` waits until the budget of requests allows another page.
         """
         accompanied = copy.copy(self)
         accompanied._before_request = before_request
+        accompanied._wait = wait
         return accompanied
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -154,6 +159,11 @@ class WebexClient:
             url, wanted = page
             try:
                 return self._ask("GET", url, params=wanted), wanted
+            except RateLimited as error:
+                # From the first page on again, a list of more pages than the budget never ends.
+                if self._wait is None:
+                    raise
+                self._wait(error.retry_after_seconds or 1)
             except WebexUnavailable as error:
                 less = smaller(page) if error.status == 504 else None
                 if less is None:

@@ -265,6 +265,23 @@ def test_a_list_that_is_never_to_be_had_does_not_keep_the_others_from_being_read
         assert len(asked) == 2, "once each time that it begins"
 
 
+def test_a_budget_that_is_spent_in_the_middle_of_a_list_costs_no_page_again(stage: Stage) -> None:
+    for _ in range(4):
+        held(stage, recordings=0, transcripts=0)
+    stage.control.change_settings(page_size_cap=1)
+    later: dict[str, Any] = {"status": 429, "headers": {"Retry-After": "1"}, "skip": 2}
+    stage.control.add_fault(path_regex="^/v1/meetings[?]", **later)
+    begin(stage.bench, PURPOSE, Span(stage.now - WEEK, stage.now), fail)
+    waits: list[float] = []
+
+    list(read_on(stage.bench, PURPOSE, refused=fail, wait=waits.append))
+
+    whole = [each for each in stage.asked("/meetings") if each["status"] == 200]
+    pages = [each["query"] for each in whole if each["path"] == "/v1/meetings"]
+    assert waits
+    assert len(pages) == len(set(pages)) >= 4
+
+
 def test_a_list_may_have_many_items_of_the_same_instant(stage: Stage) -> None:
     meetings = [stage.hold_meeting(timeline="instant", recordings=0) for _ in range(130)]
     stage.advance(60)
