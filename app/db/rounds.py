@@ -83,8 +83,8 @@ def count_since(session: Session, account: str, since: datetime, *, most: int) -
     return int(session.scalar(select(func.count()).select_from(some.subquery())) or 0)
 
 
-def take_turn(session: Session, name: str, *, now: datetime, seconds: float) -> bool:
-    """Take a turn that ends by itself after so long; false while somebody else has it."""
+def take_turn(session: Session, name: str, *, now: datetime, seconds: float) -> datetime | None:
+    """Take a turn, and say when it ends by itself; None while somebody else has it."""
     until = now + timedelta(seconds=seconds)
     # One that ends later than any can was taken by a clock that has been set back since.
     is_over = or_(col(Tick.at) <= now, col(Tick.at) > until)
@@ -94,9 +94,10 @@ def take_turn(session: Session, name: str, *, now: datetime, seconds: float) -> 
         .on_conflict_do_update(index_elements=["name"], set_={"at": until}, where=is_over)
         .returning(col(Tick.name))
     )
-    return taken.one_or_none() is not None
+    return until if taken.one_or_none() is not None else None
 
 
-def end_turn(session: Session, name: str, *, now: datetime) -> None:
-    """Let others have the turn."""
-    session.execute(update(Tick).where(col(Tick.name) == name).values(at=now))
+def end_turn(session: Session, name: str, *, until: datetime, now: datetime) -> None:
+    """Let others have the turn that would end then; one that was taken since goes on."""
+    mine = (col(Tick.name) == name, col(Tick.at) == until)
+    session.execute(update(Tick).where(*mine).values(at=now))

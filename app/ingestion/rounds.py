@@ -81,17 +81,21 @@ class Round:
     _strays: list[Item] = field(default_factory=list)
     _is_whole: bool = True
     _asked_at: float | None = None
+    _until: datetime | None = None
 
     def begin(self) -> bool:
         """Take the turn; false while another worker has it, who serves this meeting as well."""
         with self.bench.database.transaction() as session:
             now = self.bench.clock()
-            return take_turn(session, self._name, now=now, seconds=_TURN_SECONDS)
+            self._until = take_turn(session, self._name, now=now, seconds=_TURN_SECONDS)
+        return self._until is not None
 
     def end(self) -> None:
         """Let others have the turn."""
+        if self._until is None:
+            return
         with self.bench.database.transaction() as session:
-            end_turn(session, self._name, now=self.bench.clock())
+            end_turn(session, self._name, until=self._until, now=self.bench.clock())
 
     def rest(self) -> Iterator[int]:
         """The other meetings' rows, as long as the answer is there and is not old."""

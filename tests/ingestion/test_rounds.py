@@ -267,16 +267,24 @@ def test_a_worker_that_vanishes_in_its_turn_holds_up_nobody_for_long(stage: Stag
 
 
 def test_a_turn_is_taken_once_and_ends(database: Database) -> None:
-    def take(moment: int) -> bool:
+    def take(moment: int) -> datetime | None:
         now = MORNING + timedelta(seconds=moment)
         with database.transaction() as session:
             return take_turn(session, "round", now=now, seconds=60)
 
-    assert take(0)
+    def end(until: datetime, moment: int) -> None:
+        with database.transaction() as session:
+            now = MORNING + timedelta(seconds=moment)
+            end_turn(session, "round", until=until, now=now)
+
+    first = take(0)
     assert not take(59)
-    assert take(60)
-    with database.transaction() as session:
-        end_turn(session, "round", now=MORNING + timedelta(seconds=61))
+    second = take(60)
+    assert first
+    assert second
+    end(first, 61)
+    assert not take(61), "it was the turn of another one, whose time was over"
+    end(second, 61)
     assert take(61)
     assert take(-3600), "the clock was set back by an hour"
     assert not take(-3599)
