@@ -26,7 +26,7 @@ from app.webex.history import (
     past_meetings,
     past_recordings,
     past_transcripts,
-    weeks,
+    pieces,
 )
 from app.webex.resources import readable_sites
 
@@ -45,11 +45,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What is to be read: a span of time, of everybody's meetings or of one host's."""
+    """What is to be read: a span of time, of everybody's meetings or of one host's.
+
+    It is read in pieces of so many days.
+    """
 
     since: datetime
     until: datetime
     host_email: str | None = None
+    piece_days: int = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,11 @@ def backfill_due(bench: Workbench) -> None:
         except WorkerStopping:
             return
     until = time.monotonic() + _SECONDS_A_RUN
-    for step in read_on(bench, BEAT, refused=_warn, is_over=lambda: time.monotonic() > until):
+    # A piece begins again with each budget, since nothing waits here: it must end within one.
+    steps = read_on(
+        bench, BEAT, refused=_warn, is_over=lambda: time.monotonic() > until, piece_days=1
+    )
+    for step in steps:
         if step.new:
             log.info("backfill.found", listed=step.listed, new=step.new, **_named(step.feed))
 
@@ -146,6 +154,7 @@ def read_on(
     host_email: str | None = None,
     is_over: Callable[[], bool] = lambda: False,
     wait: Wait | None = None,
+    piece_days: int = 7,
 ) -> Iterator[Step]:
     """Read lists on from where they were left, and bring in what is new, window by window.
 
@@ -159,7 +168,7 @@ def read_on(
         if is_over():
             return
         feed = _feed_of(cursor)
-        span = Span(cursor.reached, cursor.until, host_email)
+        span = Span(cursor.reached, cursor.until, host_email, piece_days)
         try:
             for step, news in _windows(bench, feed, span, refused, wait):
                 _bring(bench, feed, news)
@@ -203,7 +212,7 @@ def _windows(
 ) -> Iterator[tuple[Step, list[News]]]:
     """The windows of a list, the oldest first, each with what is new in it."""
     find = list_of(bench, feed, wait)
-    for since, reached in weeks(span.since, span.until):
+    for since, reached in pieces(span.since, span.until, days=span.piece_days):
         found: list[Listed] = []
         try:
             for some in listed_between(find, since, reached):

@@ -17,7 +17,7 @@ from app.models.report import Report, ReportLine, Standing
 from app.models.tables import Ingest, Meeting
 from app.models.webex import MeetingDetails
 from app.models.words import CORE_RESOURCES, Reason, Resource, State
-from app.webex.history import ListSpan, listed_between, weeks
+from app.webex.history import ListSpan, listed_between, pieces
 
 _AROUND = timedelta(days=1)
 """Webex's list is read so much further: what began in the span it may list by another time."""
@@ -81,7 +81,7 @@ def _listed(
     unread: WebexError | None = None
     try:
         find = list_of_account()
-        for begin, end in weeks(since, until):
+        for begin, end in pieces(since, until):
             try:
                 for some in listed_between(find, begin, end):
                     found |= {each.id: each for each in some if isinstance(each, MeetingDetails)}

@@ -16,7 +16,6 @@ ListSpan = Callable[[dict[str, str]], list[Listed]]
 MOST_LISTED = 10_000
 """Webex lists no more meetings than these, even over several pages (description of the API)."""
 
-_WEEK = timedelta(days=7)
 _SHORTEST = timedelta(minutes=15)
 
 
@@ -49,10 +48,12 @@ def past_transcripts(client: WebexClient, site_url: str, *, of_everybody: bool) 
     return lambda span: [*gather(Transcript, [client.pages(path, {**_at(site_url), **span})])]
 
 
-def weeks(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """A span of time in pieces of a week, which are few requests and not much to ask again."""
+def pieces(
+    since: datetime, until: datetime, *, days: int = 7
+) -> Iterator[tuple[datetime, datetime]]:
+    """A span of time in pieces: those of a week are few requests and not much to ask again."""
     while since < until:
-        end = min(since + _WEEK, until)
+        end = min(since + timedelta(days=days), until)
         yield since, end
         since = end
 

@@ -282,6 +282,23 @@ def test_a_budget_that_is_spent_in_the_middle_of_a_list_costs_no_page_again(stag
     assert len(pages) == len(set(pages)) >= 4
 
 
+def test_beat_comes_through_a_week_that_is_longer_than_a_budget(stage: Stage) -> None:
+    for _ in range(5):
+        held(stage, recordings=0, transcripts=0)
+        stage.advance(86400)
+    stage.control.change_settings(page_size_cap=1)
+    for _ in range(7):
+        stage.control.forget_faults()
+        # As a spent budget, but without its pause in real seconds.
+        refused = {"status": 200, "body": "not now", "skip": 4, "times": None}
+        stage.control.add_fault(path_regex="^/v1/meetings[?]", **refused)
+        backfill_due(stage.bench)
+        stage.advance(60)
+
+    with stage.bench.database.reading() as session:
+        assert all(each.is_finished for each in cursors_of(session, BEAT))
+
+
 def test_a_list_may_have_many_items_of_the_same_instant(stage: Stage) -> None:
     meetings = [stage.hold_meeting(timeline="instant", recordings=0) for _ in range(130)]
     stage.advance(60)
