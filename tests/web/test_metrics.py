@@ -55,6 +55,7 @@ def test_the_figures_are_those_of_the_rows(
         ("ingests", "recordings", "running"): 1,
         ("ingests", "meetingTranscripts", "absent"): 1,
         ("ingests", "meetingTranscripts", "waiting"): 1,
+        ("gap_meetings",): 1,
         ("running_transfers",): 1,
         ("running_bytes_done",): 300,
         ("running_bytes_expected",): 1000,
