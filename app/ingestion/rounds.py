@@ -16,9 +16,9 @@ import structlog
 from app.db.rounds import DueList, count_since, due_list, due_with, end_turn, take_turn
 from app.errors import PartialList, WebexError
 from app.ingestion.retry import grown_seconds
-from app.ingestion.workbench import Item, Work, Workbench
+from app.ingestion.workbench import Item, Pace, Work, Workbench
 from app.models.outcomes import Outcome, Wait
-from app.models.tables import Meeting
+from app.models.tables import Ingest, Meeting
 from app.models.webex import MeetingDetails, is_instance
 from app.models.words import Resource, Role
 from app.webex.history import Listed, past_recordings, past_transcripts
@@ -35,7 +35,6 @@ _AHEAD = timedelta(days=1)
 _MOST = 500
 _TURN_SECONDS = 60
 _FRESH_SECONDS = 20
-_FIFTH = 0.2
 _PHASES = 1024
 _GONE = "deleted"
 
@@ -189,7 +188,7 @@ def _is_worth_it(bench: Workbench, account: str, since: datetime, meetings: int)
 def in_step(work: Work, outcome: Outcome) -> Outcome:
     """Let the looks of one account that can be shared be due at the same moments.
 
-    A wait ends up to a fifth of itself sooner or later, as with the jitter that this replaces.
+    A wait ends up to a quarter of itself sooner or later, in place of its jitter.
     """
     meeting, ingest, now = work.meeting, work.ingest, work.bench.clock()
     last = ingest.patience_until
@@ -198,18 +197,21 @@ def in_step(work: Work, outcome: Outcome) -> Outcome:
     place = (meeting.site_url, meeting.host_email)
     if whose(work.bench, ingest.account, ingest.resource, *place) is None:
         return outcome
-    moment = _moment(ingest.account, now, grown_seconds(ingest.looks, work.bench.pace))
+    moment = _moment(work.bench.pace, ingest, now)
     return replace(outcome, until=last if now < last < moment else moment)
 
 
-def _moment(account: str, now: datetime, seconds: float) -> datetime:
-    """The moment of an account that is nearest to then; the longer the wait, the fewer there are.
+def _moment(pace: Pace, ingest: Ingest, now: datetime) -> datetime:
+    """The moment of an account that is nearest; the longer the wait, the fewer there are.
 
-    All moments of a longer wait are some of a shorter one as well.
+    They are half the first wait apart, or twice, four times ... as far: all moments of a longer
+    wait are some of a shorter one as well.
     """
-    step = 2.0 ** math.floor(math.log2(max(seconds, 1e-3) * _FIFTH * 2))
+    first = max(pace.first_seconds, 1e-3)
+    seconds = max(grown_seconds(ingest.looks, pace), 1e-3)
+    step = first / 2 * 2.0 ** math.floor(math.log2(seconds / first))
     # Accounts are not all due at once.
-    phase = zlib.crc32(account.encode()) % _PHASES
+    phase = zlib.crc32(ingest.account.encode()) % _PHASES
     steps = round((now.timestamp() + seconds - phase) / step)
     return datetime.fromtimestamp(phase + steps * step, UTC)
 
