@@ -14,16 +14,12 @@ from sqlmodel import col
 
 from app.db.engine import Database
 from app.models.tables import Ingest, Meeting
+from tests.e2e.commands import INTERRUPTIBLE
 from tests.e2e.house import House, house, prepare_database
 from tests.processes import spawn
 
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 MEETINGS = 2000
-# What a shell starts in the background ignores interrupts, and so does whatever that starts.
-INTERRUPTIBLE = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    "from app.cli.main import main; main()"
-)
 
 
 @pytest.fixture
@@ -116,7 +112,7 @@ def test_a_kill_in_the_middle_costs_nothing_but_the_window_that_was_read(home: H
 def test_an_interrupt_says_how_to_go_on(home: House) -> None:
     held(home, days_ago=2)
     home.simulator.control.add_fault(path_regex="^/v1/recordings", delay_seconds=30, times=None)
-    argv = [sys.executable, "-c", INTERRUPTIBLE, "backfill", *days(3, 1)]
+    argv = [*INTERRUPTIBLE, "backfill", *days(3, 1)]
 
     with spawn(argv, home.environment, cwd=home.folder) as running:
         running.wait_for("meetings until", seconds=40)

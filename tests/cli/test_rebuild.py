@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from sqlalchemy import func, select
 
 from app.db.engine import Database
 from app.models.tables import File, Meeting
+from tests.e2e.commands import INTERRUPTIBLE
 from tests.e2e.house import House, house, prepare_database
 from tests.ingestion.folders import lay_meeting
 from tests.processes import spawn
@@ -139,7 +139,7 @@ def test_a_kill_or_an_interrupt_in_the_middle_leaves_no_meeting_twice_and_none_o
 ) -> None:
     for number in range(150):
         lay_meeting(home.archive, f"a_I_{number}")
-    argv = [sys.executable, "-m", "app.cli", "rebuild"]
+    argv = [*INTERRUPTIBLE, "rebuild"]
     for stop, code in ((signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 1)):
         enough = counted(home)[0] + 5
         with spawn(argv, home.environment, cwd=home.folder) as running:

@@ -12,6 +12,13 @@ from functools import cache
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+_INTERRUPTIBLE = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "from app.cli.main import main; main()"
+)
+INTERRUPTIBLE = [sys.executable, "-c", _INTERRUPTIBLE]
+"""Our program where a test interrupts it: what a shell starts in the background ignores that."""
+
 _LONGEST_SECONDS = 60
 
 
