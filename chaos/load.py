@@ -32,7 +32,8 @@ _TROUBLE_SECONDS = 1.5
 _RELEASE_SECONDS = 0.5
 _BURST_SECONDS = 20
 _BURST_MEETINGS = 8
-_LARGE_BYTES = 24_000_000
+_LARGE_BYTES = 8_000_000
+"""Long enough to be struck in the middle, and not so much of a short run that one file decides."""
 _API_TROUBLES: list[tuple[int, dict[str, Any]]] = [
     (10, {"status": 500}),
     (10, {"status": 503}),
@@ -106,7 +107,7 @@ class Load(threading.Thread):
         self.held[told["meeting_id"]] = {told["meeting_id"], *items}
 
     def _recording(self) -> dict[str, Any]:
-        large = self._chance.random() < 0.1
+        large = self._chance.random() < 0.3
         faulty = self._troubles and self._chance.random() < 0.15
         return {
             "bytes": _LARGE_BYTES if large else self._chance.randrange(100_000, 2_000_000),

@@ -1,7 +1,7 @@
 """What a run has shown: every sentence is something that must not be."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,6 @@ from chaos.traffic import Acknowledged, Served, acknowledged, served
 from simulator import ControlClient
 
 MOST_SERVED = 1.3
-_FILES_A_DEATH = 2
-"""So many whole files that one death may cost, which is much of all in a run of seconds."""
 _OUR_FAULTS = ("ingest.fault", "event.fault")
 _MOST_SENTENCES = 20
 
@@ -85,8 +83,7 @@ def check(
         (logs / f"{name}.json").write_text(json.dumps(seen, indent=1))
     acked = acknowledged(deliveries, held)
     truths = [control.truth(each) for each in sorted(held) if each in inventory.complete]
-    sizes = _sizes(truths)
-    traffic = served(requests, sizes)
+    traffic = served(requests, _sizes(truths))
     slow = [f"{name} took {s:.1f} s" for name, s in stop_seconds.items() if s > STOP_SECONDS]
     found = {
         "hollow": _hollow(acked, blows),
@@ -96,7 +93,7 @@ def check(
         "stuck": checks.stuck(inventory),
         "orphans": inventory.parts,
         "disagreeing": checks.disagreeing(inventory),
-        "wasted": _wasted(traffic, sizes.values()),
+        "wasted": _wasted(traffic),
         "slow_to_stop": slow,
         "faults_of_ours": _faults_in(logs),
     }
@@ -118,11 +115,8 @@ def _hollow(acked: Acknowledged, blows: Blows) -> list[str]:
     return found if blows.kills else [*found, "nothing was killed"]
 
 
-def _wasted(traffic: Served, sizes: Collection[int]) -> list[str]:
-    """What was served again without need, beyond what one death just before the end costs."""
-    of_one_death = _FILES_A_DEATH * max(sizes, default=0)
-    most = max(MOST_SERVED * traffic.needed, traffic.needed + of_one_death)
-    if traffic.ratio * traffic.needed <= most:
+def _wasted(traffic: Served) -> list[str]:
+    if traffic.ratio <= MOST_SERVED:
         return []
     return [f"{traffic.ratio:.2f} times the bytes of the files were served without need"]
 

@@ -17,7 +17,7 @@ from app.db.engine import Database
 from app.db.files import replace_snippets
 from app.db.schema import migrate
 from app.db.search import MOST_WORDS, search, terms_of
-from app.models.search import Found, Place
+from app.models.search import Found
 from app.models.snippets import _tsvector
 from app.models.spoken import words_of
 from app.models.tables import Meeting
@@ -59,28 +59,9 @@ def said(
     return meeting.meeting_id
 
 
-def asked(
-    database: Database,
-    words: str,
-    *,
-    speaker: str | None = None,
-    host: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    after: Place | None = None,
-    limit: int = 50,
-) -> Found:
+def asked(database: Database, words: str, **how: Any) -> Found:
     with database.reading() as session:
-        return search(
-            session,
-            terms_of(words),
-            speaker=speaker,
-            host=host,
-            since=since,
-            until=until,
-            after=after,
-            limit=limit,
-        )
+        return search(session, terms_of(words), **how)
 
 
 def texts_of(found: Found) -> list[str]:

@@ -91,10 +91,10 @@ def test_meetings_that_wait_together_cost_a_few_questions(any_stage: Stage) -> N
         any_stage.live_until_complete(meeting_id)
 
     assert [differences(any_stage, each) for each in meetings] == [[]] * 6
-    looks = sum(any_stage.ingest(each, Resource.RECORDINGS).attempt for each in meetings)
-    assert looks > 50, "each meeting had looks of its own"
+    looks = [any_stage.ingest(each, Resource.RECORDINGS).attempt for each in meetings]
+    assert min(looks) > 8, "each meeting had looks of its own"
     assert len(lists(any_stage, Resource.RECORDINGS, alone=True)) == 6, "the first looks"
-    assert len(lists(any_stage, Resource.RECORDINGS, alone=False)) < 0.3 * looks
+    assert len(lists(any_stage, Resource.RECORDINGS, alone=False)) < max(looks), "one a moment"
 
 
 def test_the_first_look_is_at_each_meeting_alone(stage: Stage) -> None:
