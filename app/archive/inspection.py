@@ -8,9 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from app.errors import ArchiveUnavailable
+from app.models.manifest import MANIFEST
 
 _PIECE_BYTES = 1024 * 1024
-_MANIFEST = "manifest.json"
 _ASIDE = ".damaged"
 
 
@@ -80,7 +80,7 @@ def strays(folder: Path, known: Collection[str]) -> Iterator[tuple[str, Damage]]
         path = place.relative_to(folder).as_posix()
         if place.is_dir() and not place.is_symlink():
             continue
-        if path not in known and path != _MANIFEST and _ASIDE not in place.name:
+        if path not in known and path != MANIFEST and _ASIDE not in place.name:
             yield path, Damage.PART if place.name.endswith(".part") else Damage.EXTRA
 
 

@@ -10,9 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from app.errors import FolderRefused
-from app.models.manifest import Manifest, is_fit
+from app.models.manifest import MANIFEST, Manifest, is_fit
 
-MANIFEST = "manifest.json"
 _MOST_BYTES = 64 * 1024**2
 """As large as a manifest or a document may be that is read as a whole."""
 

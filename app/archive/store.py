@@ -16,6 +16,7 @@ from typing import Any
 from app.archive.checks import Checked, check_file
 from app.archive.part import Part, is_abandoned
 from app.errors import DiskFull
+from app.models.manifest import MANIFEST
 from app.models.words import Kind
 
 _READ_BYTES = 1024**2
@@ -209,7 +210,7 @@ class Archive:
 
     def write_manifest(self, folder: str, manifest: dict[str, Any]) -> None:
         """Replace a meeting's manifest as a whole; the caller has its turn."""
-        place = self.locate(folder, "manifest.json")
+        place = self.locate(folder, MANIFEST)
         _make_folder(place.parent)
         for each in place.parent.glob(f".{place.name}.*.part"):
             if is_abandoned(each):

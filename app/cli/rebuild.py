@@ -12,7 +12,8 @@ from app.cli.output import json_option, print_json, print_table
 from app.cli.tools import command_runtime
 from app.errors import FolderRefused
 from app.ingestion import rebuild as use_case
-from app.ingestion.rebuild import Fate, Lacking, Rebuilt
+from app.ingestion.integrity import Finding, what_comes
+from app.ingestion.rebuild import Fate, Rebuilt
 from app.ingestion.storing import usual_folder
 from app.ingestion.wording import one_line, size_text
 from app.ingestion.workbench import Workbench
@@ -60,7 +61,7 @@ class _Told:
         self.files = 0
         self.bytes = 0
         self.refused: list[Rebuilt] = []
-        self.lacking: list[Lacking] = []
+        self.lacking: list[Finding] = []
 
     def count(self, made: Rebuilt) -> None:
         self.added += made.fate is Fate.ADDED
@@ -84,7 +85,7 @@ class _Told:
     def print(self, *, deep: bool, dry_run: bool) -> None:
         if self.lacking:
             rows = [
-                (each.meeting_id, each.path, each.damage, _comes(each)) for each in self.lacking
+                (each.meeting_id, each.path, each.damage, what_comes(each)) for each in self.lacking
             ]
             print_table(("MEETING", "FILE", "FOUND", "WHAT COMES OF IT"), rows)
         for each in self.refused:
@@ -101,12 +102,6 @@ class _Told:
 def _text(name: str) -> str:
     """The name of a folder, which need not be a text that can be written."""
     return name.encode(errors="replace").decode()
-
-
-def _comes(lacking: Lacking) -> str:
-    if lacking.is_fetched_again:
-        return "fetched again"
-    return "it is an earlier version, or Webex has it no more: bring it from a backup"
 
 
 def _shown(

@@ -19,6 +19,7 @@ import requests
 
 from app.config import Settings
 from app.errors import IngestError
+from app.models.manifest import MANIFEST
 
 _START_SECONDS = 30
 _STOP_SECONDS = 25
@@ -113,7 +114,7 @@ class Backstage:
         return wrong
 
     def _manifest(self, meeting_id: str) -> dict[str, Any] | None:
-        path = self._folder(meeting_id) / "manifest.json"
+        path = self._folder(meeting_id) / MANIFEST
         return json.loads(path.read_text()) if path.is_file() else None
 
     def _folder(self, meeting_id: str) -> Path:

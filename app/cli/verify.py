@@ -11,9 +11,9 @@ from app.cli.tools import command_runtime
 from app.db.figures import count_stored, meetings_named
 from app.errors import NotFound
 from app.ingestion import verify as use_case
-from app.ingestion.integrity import Finding
+from app.ingestion.integrity import Finding, what_comes
 from app.ingestion.verify import Verdict
-from app.ingestion.wording import damage_sentence, one_line, size_text
+from app.ingestion.wording import one_line, size_text
 from app.ingestion.workbench import Workbench
 
 
@@ -75,7 +75,7 @@ def _verdicts(
 def _print(verdicts: Sequence[Verdict], findings: Sequence[Finding], *, deep: bool) -> None:
     if findings:
         rows = [
-            (each.meeting_id, one_line(each.path), each.damage, _what_comes(each))
+            (each.meeting_id, one_line(each.path), each.damage, what_comes(each))
             for each in findings
         ]
         print_table(("MEETING", "FILE", "FOUND", "WHAT COMES OF IT"), rows)
@@ -84,7 +84,3 @@ def _print(verdicts: Sequence[Verdict], findings: Sequence[Finding], *, deep: bo
     how = "every byte read" if deep else "by name and size; --deep reads every byte"
     count = f"{len(findings)} finding(s)" if findings else "nothing is wrong"
     click.echo(f"{files} file(s) of {len(verdicts)} meeting(s), {size}, {how}: {count}.")
-
-
-def _what_comes(finding: Finding) -> str:
-    return "fetched again" if finding.is_fetched_again else damage_sentence(finding.damage)

@@ -21,11 +21,11 @@ from app.db.meetings import lock_meeting, touch
 from app.db.standing import ingests_of
 from app.ingestion.entry import fetch_again
 from app.ingestion.storing import refresh_manifest
+from app.ingestion.wording import damage_sentence
 from app.ingestion.workbench import Workbench
+from app.models.manifest import MANIFEST
 from app.models.tables import File, Ingest, Meeting
 from app.models.words import State
-
-_MANIFEST = "manifest.json"
 
 log = structlog.get_logger()
 
@@ -38,6 +38,11 @@ class Finding:
     path: str
     damage: Damage
     is_fetched_again: bool
+
+
+def what_comes(finding: Finding) -> str:
+    """What comes of it, or what to do about it."""
+    return "fetched again" if finding.is_fetched_again else damage_sentence(finding.damage)
 
 
 Told = Callable[[int], object]
@@ -84,9 +89,9 @@ def look_around(bench: Workbench, meeting: Meeting) -> list[Finding]:
     """What lies about in a meeting's folder, and whether its manifest is there."""
     folder = bench.archive.root / (meeting.folder or "")
     found = _lying_about(bench, meeting, folder)
-    if is_missing(folder / _MANIFEST):
+    if is_missing(folder / MANIFEST):
         again = _write_manifest_again(bench, meeting)
-        found.append(Finding(meeting.meeting_id, _MANIFEST, Damage.MISSING, again))
+        found.append(Finding(meeting.meeting_id, MANIFEST, Damage.MISSING, again))
     return [_logged(each) for each in found]
 
 

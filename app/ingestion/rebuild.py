@@ -17,15 +17,16 @@ from app.archive.inspection import (
     strays,
 )
 from app.archive.paths import version_of
-from app.archive.reading import MANIFEST, Place, meeting_places, read_document, read_manifest
+from app.archive.reading import Place, meeting_places, read_document, read_manifest
 from app.db.engine import Database
 from app.db.meetings import ensure_meeting, find_meeting, holder_of_folder
 from app.errors import AnswerUnreadable, FolderRefused, IngestError
+from app.ingestion.integrity import Finding
 from app.ingestion.recordings import source_of
 from app.ingestion.restoring import Documents, Found, Key, restore
 from app.ingestion.storing import refresh_manifest
 from app.ingestion.workbench import Workbench
-from app.models.manifest import Manifest, ManifestFile
+from app.models.manifest import MANIFEST, Manifest, ManifestFile
 from app.models.tables import Meeting
 from app.models.webex import MeetingDetails, MeetingParticipant, Recording, TranscriptSnippet
 from app.models.words import Kind, State
@@ -44,16 +45,6 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Lacking:
-    """A file that is not as its manifest says, and whether it is fetched again."""
-
-    meeting_id: str
-    path: str
-    damage: Damage
-    is_fetched_again: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Rebuilt:
     """What became of one folder; ``why`` is a sentence about one that was refused."""
 
@@ -62,7 +53,7 @@ class Rebuilt:
     meeting_id: str = ""
     files: int = 0
     bytes: int = 0
-    lacking: Sequence[Lacking] = ()
+    lacking: Sequence[Finding] = ()
     why: str = ""
 
 
@@ -133,7 +124,7 @@ def _rebuild(bench: Workbench, folder: str, *, deep: bool, dry_run: bool) -> Reb
         files=len(found.kept),
         bytes=sum(each.bytes for each in found.kept),
         lacking=[
-            Lacking(manifest.meeting_id, path, damage, path in found.wanted)
+            Finding(manifest.meeting_id, path, damage, path in found.wanted)
             for path, damage in found.damage.items()
         ],
     )

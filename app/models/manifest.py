@@ -24,6 +24,9 @@ from app.models.times import parse_time
 from app.models.webex import Id, is_meeting_id
 from app.models.words import Kind, Priority, Reason, Resource, State
 
+MANIFEST = "manifest.json"
+"""Its name in the folder of each meeting."""
+
 
 def _time(value: Any) -> datetime | None:
     time = parse_time(value)
@@ -43,7 +46,7 @@ def _path(value: str) -> str:
     parts = PurePosixPath(value).parts
     is_whole = "/".join(parts) == value and bool(parts)
     is_inside = not any(each.startswith((".", "/")) for each in parts)
-    if not (is_whole and is_inside and is_fit(value)) or value == "manifest.json":
+    if not (is_whole and is_inside and is_fit(value)) or value == MANIFEST:
         raise ValueError("no path of a file of a meeting")
     return value
 

@@ -8,7 +8,8 @@ import pytest
 
 from app.archive.inspection import Damage
 from app.db.files import damaged_files
-from app.ingestion.rebuild import Lacking, rebuild
+from app.ingestion.integrity import Finding
+from app.ingestion.rebuild import rebuild
 from app.ingestion.recheck import recheck_due
 from app.ingestion.verify import verify
 from app.models.words import Resource
@@ -42,7 +43,7 @@ def folder(stage: Stage, held: Told) -> Path:
     return stage.place(held["meeting_id"])
 
 
-def rebuilt(stage: Stage, *, deep: bool = False) -> list[Lacking]:
+def rebuilt(stage: Stage, *, deep: bool = False) -> list[Finding]:
     """Lose the database and make it again; what was found lacking."""
     lose_database(stage)
     (made,) = rebuild(stage.bench, deep=deep)
@@ -93,7 +94,7 @@ def test_a_file_that_is_gone_is_not_told_and_fetched_again(
     path = place.relative_to(folder).as_posix()
     place.unlink()
 
-    assert rebuilt(stage) == [Lacking(meeting_id, path, Damage.MISSING, True)]
+    assert rebuilt(stage) == [Finding(meeting_id, path, Damage.MISSING, True)]
     told = manifest_of(stage, meeting_id)
     assert (told["complete"], path in str(told["files"])) == (False, False)
     stage.live_until_complete(meeting_id)
