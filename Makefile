@@ -17,7 +17,7 @@ demo: $(RUN_STAMP) ## the main job for real against the simulator; KEEP=1 leaves
 	@$(BIN)/webex-ingest demo $(if $(KEEP),--keep)
 
 test: $(DEV_STAMP) ## the whole test suite, with real servers started from wheels
-	@$(BIN)/python -m pytest -q --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -q --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(DEV_STAMP) ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """The queries that run every second use an index however many rows there are."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,6 +33,7 @@ from app.models.spoken import words_of
 from app.models.tables import File, Meeting, WebhookEvent
 from app.models.words import Queue, State
 from tests.db.rows import LEASE_SECONDS, NOW, after, make_ingests, make_meeting, row_id_of
+from tests.servers import PostgresServer
 
 ROWS = 20_000
 
@@ -219,6 +221,34 @@ def test_what_was_read_longest_ago_is_found_without_sorting(crowded: Database) -
 @pytest.fixture
 def crowded(database: Database) -> Database:
     """A database with a long history, a backlog that is not due, and a little due work."""
+    crowd(database)
+    return database
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def peopled(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    """The same with years of meetings, their files and what was said, as the program leaves it.
+
+    One for all tests that ask it, as it takes long to fill.
+    """
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("years") / "webex-ingest.db"
+        shutil.copyfile(request.getfixturevalue("migrated_file"), path)
+        url = f"sqlite:///{path}"
+    else:
+        template = request.getfixturevalue("migrated_template")
+        postgres: PostgresServer = request.getfixturevalue("postgres")
+        url = postgres.create_database("years", template=template)
+    database = Database(url)
+    crowd(database)
+    people(database)
+    yield database
+    database.dispose()
+
+
+def crowd(database: Database) -> None:
     for number in range(3):
         meeting = make_meeting(database, f"m{number}_I_1", account=f"account-{number}")
         make_ingests(database, meeting, ROWS // 4, "old", state=State.DONE, next_attempt_at=None)
@@ -231,13 +261,10 @@ def crowded(database: Database) -> Database:
         session.execute(text("UPDATE meeting SET manifest_revision = revision"))
     with database.transaction() as session:
         session.execute(text("ANALYZE"))
-    return database
 
 
-@pytest.fixture
-def peopled(crowded: Database) -> Database:
-    """The same with years of meetings, their files and what was said, as the program leaves it."""
-    with crowded.transaction() as session:
+def people(database: Database) -> None:
+    with database.transaction() as session:
         session.execute(insert(Meeting), past_meetings())
         ids = session.scalars(select(col(Meeting.id))).all()
         session.execute(insert(File), [stored(each) for each in ids])
@@ -246,14 +273,13 @@ def peopled(crowded: Database) -> Database:
         session.execute(insert(Snippet).returning(col(Snippet.id)), said)
     is_more = True
     while is_more:
-        with crowded.transaction() as session:
+        with database.transaction() as session:
             is_more = put_together(session)
-    with crowded.transaction() as session:
+    with database.transaction() as session:
         # The program never has SQLite gather statistics; Postgres does so by itself.
-        forget = "DELETE FROM sqlite_stat1" if crowded.is_sqlite else "ANALYZE"
+        forget = "DELETE FROM sqlite_stat1" if database.is_sqlite else "ANALYZE"
         session.execute(text(forget))
-    crowded.dispose()
-    return crowded
+    database.dispose()
 
 
 def inbox() -> list[dict[str, Any]]:
