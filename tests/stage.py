@@ -16,7 +16,8 @@ from sqlmodel import col
 from werkzeug.serving import make_server
 
 from app.config import Settings, load_settings
-from app.db.meetings import find_meeting
+from app.db.inbox import new_events
+from app.db.meetings import find_meeting, stale_manifests
 from app.db.standing import ingests_of
 from app.ingestion.run import run_ingest
 from app.ingestion.sweep import sweep
@@ -63,14 +64,19 @@ class Stage:
 
     def work(self) -> int:
         """Do everything that is due now, and what becomes due by it; how many attempts."""
+        sweep(self.bench)
+        return self._go_on()
+
+    def _go_on(self) -> int:
+        """Do what is due, and sweep where a sweep would find something: most would not."""
         attempts = 0
-        while True:
-            sweep(self.bench)
-            due = self._due()
-            if not due:
-                return attempts
+        while (has_news := self._has_news()) | bool(due := self._due()):
+            if has_news:
+                sweep(self.bench)
+                due = self._due()
             for ingest_id in due:
                 attempts += run_ingest(self.bench, ingest_id)
+        return attempts
 
     def live(self, **span: float) -> None:
         """Work through a span of time, from one due moment to the next."""
@@ -78,7 +84,7 @@ class Stage:
         self.work()
         while (moment := self._next_moment(end)) is not None:
             self._move_to(moment)
-            self.work()
+            self._go_on()
         self._move_to(end)
         self.work()
 
@@ -93,7 +99,7 @@ class Stage:
             assert not late, f"not complete after {days} days: {self.states(meeting_id)}"
             assert moment is not None
             self._move_to(moment)
-            self.work()
+            self._go_on()
 
     def meeting(self, meeting_id: str) -> Meeting:
         """The row of a meeting."""
@@ -147,6 +153,12 @@ class Stage:
                 )
                 if ingest_id is not None
             ]
+
+    def _has_news(self) -> bool:
+        """Whether a sweep would find an event, or a manifest that nobody has written."""
+        now = self.now + self.skew
+        with self.bench.database.reading() as session:
+            return bool(new_events(session, now=now, limit=1) or stale_manifests(session, limit=1))
 
     def _next_moment(self, end: datetime) -> datetime | None:
         """The next time before the end when something is due, here or at the simulator."""

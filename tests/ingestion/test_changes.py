@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.ingestion.commands import retry
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences, manifest_of
 from tests.ingestion.conftest import MakeStage
 from tests.stage import Stage

@@ -12,6 +12,7 @@ from app.db.engine import Database
 from app.ingestion.extras import summary_text
 from app.models.words import EXTRA_RESOURCES
 from simulator import Settings as SimulatorSettings
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import manifest_of
 from tests.ingestion.conftest import MakeStage
 from tests.stage import Stage, staged

@@ -12,6 +12,7 @@ from app.ingestion.commands import request_meetings
 from app.ingestion.status import list_meetings, meeting_status
 from app.models.status import MeetingLine, MeetingStatus
 from simulator import Settings as SimulatorSettings
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences
 from tests.ingestion.conftest import MakeStage
 from tests.stage import Stage, staged

@@ -8,6 +8,7 @@ import pytest
 
 from app.db.rechecks import claim_recheck
 from app.ingestion.recheck import recheck_due
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences, manifest_of
 from tests.stage import Stage
 

@@ -14,6 +14,7 @@ from app.ingestion.status import meeting_status
 from app.models.words import Role
 from app.webex.scopes import role_of
 from simulator import Settings as SimulatorSettings
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences, manifest_of
 from tests.stage import Stage, staged
 

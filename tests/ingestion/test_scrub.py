@@ -21,6 +21,7 @@ from app.ingestion.sweep import sweep
 from app.ingestion.verify import verify
 from app.models.scrub import Scrub
 from app.models.tables import File
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences
 from tests.ingestion.conftest import MakeStage
 from tests.ingestion.test_verify import file_of, flip_a_byte

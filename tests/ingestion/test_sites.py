@@ -6,6 +6,7 @@ import pytest
 
 from app.db.engine import Database
 from simulator import Settings as SimulatorSettings
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences
 from tests.stage import Stage, staged
 
