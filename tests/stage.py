@@ -64,6 +64,8 @@ class Stage:
 
     def work(self) -> int:
         """Do everything that is due now, and what becomes due by it; how many attempts."""
+        # Whatever is on its way to the door has arrived afterwards.
+        self._move_to(self.now)
         sweep(self.bench)
         return self._go_on()
 
