@@ -1,7 +1,7 @@
 """What events say about meetings: hints about them, and what is wanted of them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from sqlmodel import col
 from app.db.ingests import note_at_source
 from app.db.meetings import ensure_meetings, hint_all, lock_meetings, touch
 from app.db.standing import holders_of
+from app.db.steps import tell_steps
 from app.ingestion.entry import (
     LIVE_RESOURCES,
     Urgency,
@@ -23,6 +24,7 @@ from app.ingestion.entry import (
     whole_meeting,
 )
 from app.ingestion.workbench import Pace
+from app.models.steps import What
 from app.models.tables import Ingest, Meeting, WebhookEvent
 from app.models.webex import Event
 from app.models.words import Priority, Resource
@@ -71,6 +73,7 @@ def tell_meetings(
     hinted = [each for each in meetings.values() if _hint(each, events[each.meeting_id])]
     hint_all(session, hinted)
     touch(session, *(each.id for each in hinted if each.id is not None))
+    tell_steps(session, _steps(told, meetings))
     whole, at_last = whole_meeting(pace), over_at_last(pace)
     wanted = []
     for meeting in meetings.values():
@@ -80,6 +83,24 @@ def tell_meetings(
     want(session, wanted, pace=pace, now=now, priority=priority)
     for meeting in meetings.values():
         _note_deleted(session, meeting, events[meeting.meeting_id], now)
+
+
+def _steps(told: Sequence[News], meetings: Mapping[str, Meeting]) -> list[dict[str, Any]]:
+    """Which events told of these meetings, and when; who came and left is told elsewhere."""
+    return [
+        {
+            "meeting_row_id": meetings[each.meeting_id].id,
+            "at": each.stored.last_received_at,
+            "what": What.TOLD,
+            "resource": each.event.resource,
+            "resource_id": "" if each.event.resource == Resource.MEETINGS else each.event.data.id,
+            "reason": each.event.event,
+        }
+        for each in told
+        if isinstance(each, Told)
+        and each.event.resource != Resource.PARTICIPANTS
+        and each.meeting_id in meetings
+    ]
 
 
 def _by_meeting(session: Session, told: Sequence[News]) -> dict[str, list[Event]]:

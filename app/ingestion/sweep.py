@@ -10,6 +10,7 @@ import structlog
 from app.db.claims import claim_due, is_work_due
 from app.db.clocks import forget_the_future, was_set_back
 from app.db.meetings import stale_manifests
+from app.db.steps import number_steps
 from app.db.tallies import put_together
 from app.db.ticks import tick
 from app.ingestion.inbox import ask_about_events, work_through_events
@@ -42,6 +43,7 @@ def sweep(bench: Workbench) -> int:
         refresh_manifest(bench, meeting_row_id)
     with bench.database.transaction() as session:
         put_together(session)
+        number_steps(session)
         tick(session, "sweep", now=bench.clock())
     return nudged
 

@@ -13,6 +13,7 @@ from sqlmodel import SQLModel
 from app.db.engine import Database
 from app.db.place import prepare_file
 from app.db.schema import check_schema, migrate
+from app.models.steps import Feed, Step
 from app.models.tables import WebhookEvent
 from app.models.tallies import Tally
 from tests.db.counting import counted, rows_of
@@ -36,11 +37,11 @@ def test_every_row_of_every_table_of_an_earlier_version_is_there_after_an_upgrad
     assert before == revision
     check_schema(database)
     assert counted(database) == rows_of(database)
-    tables = {table.name for table in SQLModel.metadata.sorted_tables} - {"tally"}
+    tables = {table.name for table in SQLModel.metadata.sorted_tables} - {"tally", "step", "feed"}
     assert set(filled) == tables - MADE_SINCE.get(revision, set())
     with database.reading() as session:
         for mapper in SQLModel._sa_registry.mappers:
-            if mapper.class_ is Tally:
+            if mapper.class_ in (Tally, Step, Feed):
                 continue
             put_in = filled.get(mapper.local_table.name)  # type: ignore[attr-defined]
             rows = list(session.scalars(select(mapper.class_)))
@@ -128,7 +129,7 @@ def test_going_back_by_one_revision_keeps_the_events(database: Database) -> None
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        ("0002", "this program needs 0010: run `webex-ingest migrate`"),
+        ("0002", "this program needs 0011: run `webex-ingest migrate`"),
         ("9999", "it was made by a newer webex-ingest; run that version"),
     ],
 )
