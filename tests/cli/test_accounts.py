@@ -194,6 +194,15 @@ def test_accounts_are_added_from_files_listed_and_removed(home: House) -> None:
     assert "no account bot" in home.command("accounts", "remove", "bot", code=1)
 
 
+def test_the_role_is_said_as_the_readme_says_it(home: House) -> None:
+    (home.folder / "bot").write_text("simulator-token\n")
+    file = ("--access-token-file", "bot")
+
+    for role in ("user", "admin", "compliance"):
+        assert "is host@example.com" in home.command("accounts", "add", role, *file, "--role", role)
+    assert "'user', 'admin'" in home.command("accounts", "add", "x", "--role", "USER", code=2)
+
+
 def test_an_account_is_not_added_with_what_webex_refuses(home: House) -> None:
     (home.folder / "app").write_text("over-long-ago\n")
     (home.folder / "two").write_text("two words\n")
