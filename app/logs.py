@@ -16,6 +16,7 @@ _SECRET_TEXT = (
         r"\1[removed]",
     ),
     (re.compile(r"(?i)(\w+://[^\s:/@]*:)[^\s@]+@"), r"\1[removed]@"),
+    (re.compile(r"\bwxi_[0-9a-f]{16,}"), "[removed]"),
     (
         re.compile(
             r"(?i)https?://\S*(?:MultiThreadDownloadServlet|downloadMedia\.do|[ln]?[ds]r\.php)\S*"

@@ -134,7 +134,8 @@ def test_a_document_names_only_files_that_exist(document: str) -> None:
 def test_a_document_names_only_commands_and_targets_that_exist(document: str) -> None:
     told = "\n".join(_commands_in((ROOT / document).read_text()))
 
-    said = set(re.findall(r"webex-ingest ((?:webhooks |accounts |policy )?[a-z][a-z-]+)", told))
+    group = "(?:webhooks |accounts |policy |tokens )?"
+    said = set(re.findall(rf"webex-ingest ({group}[a-z][a-z-]+)", told))
     targets = set(re.findall(r"^(?:\$ )?make ([a-z-]+)", told, re.MULTILINE))
     assert said - {path for path, *_ in _real_commands(commands)} == set()
     assert targets - _make_targets() == set()

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from app.archive.reading import meeting_places
 from app.cli.accounts import account_text
 from app.cli.output import json_option, print_json
+from app.cli.password import stands_in_clear
 from app.cli.tools import command_runtime
 from app.db.auto_record import flips
 from app.db.figures import count_meetings, stock_of_kinds
@@ -219,6 +220,16 @@ def _webhooks_of(runtime: Runtime, account: str, place: Place) -> Check:
     return Check(name=name, verdict="FAIL", found=f"{told}{more}", mend=mend)
 
 
+def _password(_runtime: Runtime) -> Iterator[Check]:
+    if stands_in_clear():
+        yield Check(
+            name="password",
+            verdict="WARN",
+            found="OPERATOR_PASSWORD stands in .env as it is",
+            mend="`webex-ingest password` makes a hash of it; put that there instead.",
+        )
+
+
 def _policy(runtime: Runtime) -> Iterator[Check]:
     with runtime.bench.database.reading() as session:
         refused = flips(session, [Flip.REFUSED])
@@ -283,6 +294,7 @@ _LOOKS: tuple[Callable[[Runtime], Iterator[Check]], ...] = (
     _sweep,
     _accounts,
     _webhooks,
+    _password,
     _policy,
     _files,
     _scrub,

@@ -20,6 +20,8 @@ _MODULES = {
     "webhooks": "app.cli.webhooks",
     "login": "app.cli.login",
     "accounts": "app.cli.accounts",
+    "password": "app.cli.password",
+    "tokens": "app.cli.api_tokens",
     "policy": "app.cli.policy",
     "backfill": "app.cli.backfill",
     "report": "app.cli.report",

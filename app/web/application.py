@@ -1,22 +1,32 @@
 """The Flask application, made from a runtime."""
 
 import sys
+from typing import Any
 
 import structlog
-from flask import Flask, Response, jsonify, request
+from flask import Flask, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from app.config import load_settings
+from app.config import Settings, load_settings
 from app.db.schema import check_schema
 from app.dispatch.nudger import Nudger
 from app.errors import DatabaseUnavailable, IngestError, SettingsError
 from app.logs import configure_logs
+from app.models.passwords import OperatorPassword
+from app.models.words import DOOR
 from app.runtime import Runtime, build_runtime
-from app.web.access import guard
+from app.web.access import Access
+from app.web.csrf import guard_forms
 from app.web.health import health_routes
+from app.web.login import login_routes
 from app.web.metrics import metrics_routes
-from app.web.pages import page_routes
+from app.web.pages import page_routes, unavailable
+from app.web.principal import current_principal
+from app.web.protection import protect
+from app.web.refusals import refuse, wants_page
 from app.web.report import report_routes
+from app.web.sessions import Sessions
+from app.web.tries import Tries
 from app.web.webhooks import webhook_routes
 
 log = structlog.get_logger()
@@ -41,10 +51,10 @@ def create_app(runtime: Runtime) -> Flask:
     app.register_blueprint(metrics_routes(runtime))
     app.register_blueprint(page_routes(runtime))
     app.register_blueprint(report_routes(runtime))
-    app.before_request(guard(settings))
+    _let_in(app, runtime, settings.with_hashed_password())
     app.register_error_handler(DatabaseUnavailable, _database_unavailable)
-    app.register_error_handler(HTTPException, _plain_error)
-    app.after_request(_protect)
+    app.register_error_handler(HTTPException, refuse)
+    app.after_request(protect(settings))
     return app
 
 
@@ -55,7 +65,7 @@ def create_app_from_environment() -> Flask:
     reached now may be there later, and the door says so until then.
     """
     try:
-        settings = load_settings()
+        settings = load_settings().with_hashed_password()
         configure_logs(log_format=settings.log_format, secrets=settings.secrets())
         runtime = build_runtime(settings)
         _check_schema(runtime)
@@ -63,6 +73,19 @@ def create_app_from_environment() -> Flask:
     except IngestError as error:
         sys.stderr.write(f"webex-ingest: {error}\n")
         sys.exit(_APP_LOAD_ERROR)
+
+
+def _let_in(app: Flask, runtime: Runtime, settings: Settings) -> None:
+    """Who may look, signs in and out, and sends forms."""
+    sessions = tries = None
+    if settings.operator_password is not None:
+        password = OperatorPassword(settings.operator_password.get_secret_value())
+        tools = (runtime.bench.database, settings, password, runtime.bench.clock)
+        sessions, tries = Sessions(*tools), Tries(*tools)
+    app.before_request(Access(runtime, sessions, tries).check)
+    guard_forms(app, settings)
+    app.register_blueprint(login_routes(sessions, tries))
+    app.jinja_env.globals["current_principal"] = current_principal
 
 
 def _check_schema(runtime: Runtime) -> None:
@@ -76,27 +99,9 @@ def _check_schema(runtime: Runtime) -> None:
         database.dispose()
 
 
-def _database_unavailable(error: Exception) -> tuple[Response, int, dict[str, str]]:
+def _database_unavailable(error: DatabaseUnavailable) -> tuple[Any, int, dict[str, str]]:
     log.error("database.unavailable", path=request.path, error=str(error))
+    if request.path != DOOR and wants_page():
+        return unavailable(error)
     answer = jsonify(error="the database cannot be reached now; try again")
     return answer, 503, {"Retry-After": "5"}
-
-
-def _plain_error(error: HTTPException) -> tuple[Response, int, dict[str, str]]:
-    headers = {"WWW-Authenticate": 'Basic realm="webex-ingest"'} if error.code == 401 else {}
-    return jsonify(error=error.description), error.code or 500, headers
-
-
-def _protect(response: Response) -> Response:
-    if response.status_code == 204:
-        # Nothing that a browser could misread, and the door has no time to waste.
-        return response
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault(
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    )
-    return response

@@ -1,12 +1,14 @@
 """Pages and figures are for the operator; the webhook door and the probes are for everybody."""
 
 import base64
+import shutil
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
 from tests.web.conftest import MakeClient
+from tests.web.people import quick_hash
 
 HERE = "127.0.0.1"
 PASSWORD = "correct horse é"
@@ -18,10 +20,11 @@ def open_client(make_client: MakeClient, tmp_path: Path) -> FlaskClient:
 
 
 @pytest.fixture
-def locked_client(make_client: MakeClient, tmp_path: Path) -> FlaskClient:
-    return make_client(
-        database_url=f"sqlite:///{tmp_path / 'never-opened.db'}", operator_password=PASSWORD
-    )
+def locked_client(make_client: MakeClient, tmp_path: Path, migrated_file: Path) -> FlaskClient:
+    # Tries are counted in the database.
+    path = tmp_path / "webex-ingest.db"
+    shutil.copyfile(migrated_file, path)
+    return make_client(database_url=f"sqlite:///{path}", operator_password=quick_hash(PASSWORD))
 
 
 def status_of(
