@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -24,6 +25,9 @@ _SECRET_TEXT = (
     ),
 )
 
+
+REQUEST_ID: ContextVar[object | None] = ContextVar("request_id", default=None)
+"""What has the id of the HTTP request that is answered now as its text; cheaper than binding it."""
 
 _SHORTEST_SECRET = 6
 
@@ -60,6 +64,7 @@ def configure_logs(*, log_format: str | None, secrets: Iterable[str]) -> None:
     as_console = log_format == "console" or (log_format is None and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
@@ -90,6 +95,13 @@ def configure_logs(*, log_format: str | None, secrets: Iterable[str]) -> None:
     root.setLevel(logging.INFO)
     for name, level in _TALKATIVE.items():
         logging.getLogger(name).setLevel(level)
+
+
+def _add_request_id(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    request_id = REQUEST_ID.get()
+    if request_id is not None:
+        line.setdefault("request_id", str(request_id))
+    return line
 
 
 class SecretRemover:

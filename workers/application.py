@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from celery import Celery, signals
 
 from app.db.schema import check_schema
@@ -132,3 +133,18 @@ def _connect_signals(runtime: Runtime, stop: SharedFlag) -> None:
     signals.worker_shutting_down.connect(stop_working, weak=False)
     signals.worker_process_init.connect(child_begins, weak=False)
     signals.beat_init.connect(bound_the_end_of_beat, weak=False)
+    _connect_tasks()
+
+
+def _connect_tasks() -> None:
+    """Let each line that a task logs tell which one."""
+
+    def task_begins(sender: Any, task_id: str, **_: Any) -> None:
+        name = sender.name.removeprefix("webex_ingest.")
+        structlog.contextvars.bind_contextvars(task=name, task_id=task_id)
+
+    def task_ends(**_: Any) -> None:
+        structlog.contextvars.unbind_contextvars("task", "task_id")
+
+    signals.task_prerun.connect(task_begins, weak=False)
+    signals.task_postrun.connect(task_ends, weak=False)

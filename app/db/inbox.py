@@ -22,12 +22,16 @@ from app.models.words import EventOutcome
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of an event as it was read; and why, where it was put aside."""
+    """What became of an event as it was read; and why, where it was put aside.
+
+    ``meeting_id`` is the meeting that it is about, where that is known.
+    """
 
     event: WebhookEvent
     outcome: EventOutcome
     error_code: str | None = None
     error: str | None = None
+    meeting_id: str | None = None
 
 
 _COLUMNS = (

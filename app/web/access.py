@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 
-from flask import Request, abort, request
+from flask import Request, abort, g, request
 
 from app.config import Settings
 
@@ -40,6 +40,7 @@ def guard(settings: Settings) -> Callable[[], None]:
             abort(403, _ONLY_HERE)
         if expected is not None and not hmac.compare_digest(_credentials(request), expected):
             abort(401, _WRONG)
+        g.principal = OPERATOR if expected is not None else "local"
 
     return check_access
 

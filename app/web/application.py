@@ -17,6 +17,7 @@ from app.web.health import health_routes
 from app.web.metrics import metrics_routes
 from app.web.pages import page_routes
 from app.web.report import report_routes
+from app.web.tracing import follow_requests
 from app.web.webhooks import webhook_routes
 
 log = structlog.get_logger()
@@ -36,6 +37,7 @@ def create_app(runtime: Runtime) -> Flask:
         )
     app = Flask("app.web", static_folder=None)
     nudger = Nudger(lambda: runtime.broker.ask_for_sweep(expires_seconds=_SWEEP_EXPIRES_SECONDS))
+    follow_requests(app)
     app.register_blueprint(webhook_routes(runtime, nudger))
     app.register_blueprint(health_routes(runtime))
     app.register_blueprint(metrics_routes(runtime))

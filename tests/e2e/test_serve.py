@@ -1,5 +1,6 @@
 """`serve`: everything on one machine, with nothing set but a token and a secret."""
 
+import json
 import signal
 from pathlib import Path
 
@@ -24,12 +25,26 @@ def test_serve_needs_only_a_token_and_a_secret_and_stops_without_a_trace(tmp_pat
         assert list((tmp_path / "var" / "valkey").glob("appendonlydir/*")), "append-only file on"
         page = requests.get(f"{home.address}/meetings/{meeting_id}", timeout=5)
         assert "complete" in page.text.lower()
+        check_ids(serve.output(), meeting_id)
 
         children = psutil.Process(serve.pid).children(recursive=True)
         assert len(children) > 8
         serve.process.send_signal(signal.SIGINT)
         assert serve.process.wait(20) == 0, serve.output()
         assert [each for each in children if each.is_running()] == []
+
+
+def check_ids(output: str, meeting_id: str) -> None:
+    """A meeting, its attempts and their tasks can be followed through the log."""
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    mine = [line for line in lines if line.get("meeting_id") == meeting_id]
+    assert {"event.processed", "file.stored", "meeting.complete"} <= {
+        line["event"] for line in mine
+    }
+    attempts = [line for line in mine if "attempt" in line]
+    assert all(line["task"] == "run" and line["task_id"] and line["ingest_id"] for line in attempts)
+    assert all(line["task"] == "sweep" for line in mine if line["event"] == "event.processed")
+    assert any(line["event"] == "http.answered" and "request_id" in line for line in lines)
 
 
 def test_serve_killed_outright_leaves_no_process_either(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The web door over a real database of each kind, with a clock that stands still."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,6 +47,16 @@ def make_client(tmp_path: Path) -> Iterator[MakeClient]:
 def client(make_client: MakeClient, database: Database) -> FlaskClient:
     """A client on this machine, of an application without a password."""
     return make_client(database_url=database.url.render_as_string(hide_password=False))
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path, migrated_file: Path) -> Iterator[Database]:
+    """An SQLite database with the newest schema, for what is the same on both kinds."""
+    path = tmp_path / "sqlite.db"
+    shutil.copyfile(migrated_file, path)
+    database = Database(f"sqlite:///{path}")
+    yield database
+    database.dispose()
 
 
 @pytest.fixture
