@@ -29,4 +29,8 @@ def command_runtime(settings: Settings | None = None) -> Runtime:
     configure_logs(log_format=settings.log_format, secrets=settings.secrets())
     runtime = build_runtime(settings, broker_url=None if settings.celery_broker_url else NO_BROKER)
     check_schema(runtime.bench.database)
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        # What a command has asked Webex is counted at its end.
+        context.call_on_close(runtime.counts.flush_if_possible)
     return runtime

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, func, select, updat
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from app.db.lags import note_archived
 from app.db.statements import insert_into
 from app.models.tables import Ingest, Meeting
 from app.models.words import CORE_RESOURCES, Reason, State
@@ -305,4 +306,7 @@ def settle_completeness(session: Session, meeting_row_id: int, *, now: datetime)
         .where(col(Meeting.id) == meeting_row_id, became)
         .values(completed_at=now if complete else None, revision=Meeting.revision + 1)
     )
-    return complete and bool(result.rowcount)  # type: ignore[attr-defined]
+    has_become_so = complete and bool(result.rowcount)  # type: ignore[attr-defined]
+    if has_become_so:
+        note_archived(session, meeting_row_id, now=now)
+    return has_become_so

@@ -1,6 +1,7 @@
-"""How many rows there are of each kind, without reading them all."""
+"""How many rows there are of each kind, without reading them all, and how often things happened."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -25,13 +26,42 @@ class Subject(StrEnum):
     FILE = "file"
 
 
-def totals(session: Session, subject: Subject) -> dict[tuple[str, str], tuple[int, int]]:
+class Happening(StrEnum):
+    """What leaves no row that could be counted, and is told in tallies alone.
+
+    Answers of Webex by status and account; pauses of a gate by account, in milliseconds;
+    deliveries that were refused by why; the lags of meetings by bound and source, in milliseconds.
+    """
+
+    API_REQUEST = "api_request"
+    GATE_CLOSED = "gate_closed"
+    DELIVERY = "delivery"
+    LAG = "lag"
+
+
+Key = tuple[Happening, str, str]
+"""What happened, with its word and detail."""
+
+
+def add_tallies(session: Session, counts: Mapping[Key, tuple[int, int]]) -> None:
+    """Add number and amount of each of these to what was counted before."""
+    rows = [
+        {"subject": subject, "word": word, "detail": detail, "number": number, "amount": amount}
+        for (subject, word, detail), (number, amount) in counts.items()
+    ]
+    if rows:
+        session.execute(insert(Tally), rows)
+
+
+def totals(
+    session: Session, subject: Subject | Happening
+) -> dict[tuple[str, str], tuple[int, int]]:
     """Number and amount by word and detail, as exact as counting the rows in the same view."""
     rows = session.execute(totals_question(subject))
     return {(word, detail): (int(number), int(amount)) for word, detail, number, amount in rows}
 
 
-def totals_question(subject: Subject) -> Select[*tuple[Any, ...]]:
+def totals_question(subject: Subject | Happening) -> Select[*tuple[Any, ...]]:
     """The question for them, for those who ask more at once."""
     key = (col(Tally.word), col(Tally.detail))
     number, amount = func.sum(col(Tally.number)), func.sum(col(Tally.amount))

@@ -86,6 +86,7 @@ class MeetingMemory(_Entry):
     source: Text = "archive"
     first_seen_at: MaybeTime = None
     completed_at: MaybeTime = None
+    first_completed_at: MaybeTime = None
 
 
 class ResourceMemory(_Entry):

@@ -87,6 +87,7 @@ class WebhookEvent(SQLModel, table=True):
 class Meeting(SQLModel, table=True):
     """One meeting instance; ``folder`` is fixed before its first file and never moves.
 
+    ``completed_at`` is empty again while something of it is open, ``first_completed_at`` stays.
     All its files were last read whole at ``verified_at``, or when they were stored.
     """
 
@@ -108,6 +109,7 @@ class Meeting(SQLModel, table=True):
     revision: int = 0
     manifest_revision: int = 0
     completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    first_completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     verified_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     first_seen_at: datetime = Field(sa_type=UtcDateTime)
 

@@ -61,6 +61,7 @@ def create_app_from_environment() -> Flask:
         configure_logs(log_format=settings.log_format, secrets=settings.secrets())
         runtime = build_runtime(settings)
         _check_schema(runtime)
+        runtime.counts.keep()
         return create_app(runtime)
     except IngestError as error:
         sys.stderr.write(f"webex-ingest: {error}\n")

@@ -11,17 +11,22 @@ from sqlmodel import col
 
 from app.db.auto_record import claim_flip
 from app.db.claims import claim_due, is_work_due
+from app.db.due import due_work
 from app.db.engine import Database
 from app.db.figures import (
     count_deliveries,
+    count_events,
     count_gaps,
+    count_ingests,
+    count_meetings,
     ingests_of_meetings,
     meetings_between,
     meetings_named,
+    stock_of_kinds,
     stock_of_meetings,
     unfinished_bytes,
 )
-from app.db.inbox import new_events
+from app.db.inbox import new_events, newest_delivery_at
 from app.db.meetings import longest_unread, stale_manifests
 from app.db.rechecks import claim_recheck
 from app.db.search import search, terms_of
@@ -32,6 +37,8 @@ from app.models.snippets import Snippet
 from app.models.spoken import words_of
 from app.models.tables import File, Meeting, WebhookEvent
 from app.models.words import Queue, State
+from app.web.happenings import happenings
+from app.web.surroundings import beats
 from tests.db.rows import LEASE_SECONDS, NOW, after, make_ingests, make_meeting, row_id_of
 from tests.servers import PostgresServer
 
@@ -138,8 +145,32 @@ def count_the_gaps(database: Database) -> None:
         unfinished_bytes(session)
 
 
+def tell_prometheus(database: Database) -> None:
+    with database.reading() as session:
+        due = due_work(session, now=NOW)
+        list(happenings(session, ["account-1"]))
+        list(beats(session, NOW))
+        assert newest_delivery_at(session) == NOW
+        for ask in (count_ingests, count_meetings, count_events, stock_of_kinds):
+            ask(session)
+    assert sum(due[Queue.TRANSFER].by_age.values()) == 60
+    assert sum(due[Queue.CONTROL].by_age.values()) == 20
+
+
+def test_what_is_due_is_counted_from_the_index_of_what_is_due(peopled: Database) -> None:
+    with listening(peopled) as statements:
+        tell_prometheus(peopled)
+
+    plans = [line for each in statements for line in plan_of(peopled, *each)]
+    assert sum("ix_ingest_due" in line for line in plans) == 2, plans
+    assert any("ix_webhook_event_new" in line for line in plans)
+
+
 def test_no_query_of_a_person_reads_a_whole_table(peopled: Database) -> None:
-    every = (tell_the_status, list_some, list_more, search_for_a_word, report_a_day, count_the_gaps)
+    every = (
+        *(tell_the_status, list_some, list_more, search_for_a_word, report_a_day, count_the_gaps),
+        tell_prometheus,
+    )
     with listening(peopled) as statements:
         for ask in every:
             ask(peopled)
