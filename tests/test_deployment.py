@@ -147,7 +147,7 @@ def test_every_image_has_a_version_and_no_registry() -> None:
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     images = {*bases, *(service["image"] for service in SERVICES.values())}
 
-    assert all(re.fullmatch(r"[a-z-]+(/[a-z-]+)?:\d[\w.-]*", image) for image in images), images
+    assert all(re.fullmatch(r"[a-z-]+(/[a-z-]+)?:v?\d[\w.-]*", image) for image in images), images
 
 
 def test_our_image_has_the_version_of_the_project() -> None:
