@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from app.db.meetings import began, find_meeting
-from app.db.tallies import Subject, totals, totals_question
+from app.db.tallies import Subject, go_by_the_key, totals, totals_question
 from app.models.snippets import Snippet
 from app.models.status import seconds_left
 from app.models.tables import File, Ingest, Meeting, WebhookEvent
@@ -75,6 +75,7 @@ def count_meetings(session: Session) -> dict[str, int]:
     all_of_them = totals_question(Subject.MEETING).subquery()
     every = select(literal(0), all_of_them.c.word, all_of_them.c.number)
     counts = {"failed": 0, "complete": 0, "waiting": 0}
+    go_by_the_key(session)
     for is_failed, state, number in session.execute(every.union_all(both.group_by("word"))):
         counts[state] += -number if is_failed else number
         counts["failed"] += number if is_failed else 0
