@@ -32,7 +32,7 @@ def account_argument(*, default: str | None = None) -> Callable[[Any], Any]:
 role_option = click.option(
     "--role",
     metavar="ROLE",
-    type=click.Choice([*Role]),
+    type=click.Choice([each.value for each in Role]),
     callback=lambda _context, _parameter, role: Role(role) if role else None,
     help="user, admin or compliance; default: what the scopes of the token say.",
 )

@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import click
 import pytest
 import requests
 from cryptography.fernet import Fernet
 
+from app.cli.login import login as login_command
+from app.models.words import Role
 from tests.e2e.house import House, house, prepare_database
 from tests.processes import free_port, spawn
 
@@ -264,3 +267,11 @@ def test_a_connection_that_says_nothing_does_not_hold_up_a_sign_in(home: House) 
         with socket.create_connection(("127.0.0.1", port), timeout=10):
             assert requests.get(address_in(said), timeout=10).status_code == 200
             assert login.process.wait(20) == 0, login.output()
+
+
+def test_a_role_is_said_as_the_help_and_the_settings_say_it() -> None:
+    role = next(each for each in login_command.params if each.name == "role")
+
+    assert [role.process_value(click.Context(login_command), each.value) for each in Role] == [
+        *Role
+    ]
