@@ -1,6 +1,7 @@
 """Structured logs: events with ids, on a terminal or as JSON lines, and never a secret."""
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -66,7 +67,12 @@ def configure_logs(*, log_format: str | None, secrets: Iterable[str]) -> None:
         SecretRemover(secrets),
     ]
     renderer: Processor = (
-        structlog.dev.ConsoleRenderer() if as_console else structlog.processors.JSONRenderer()
+        # Rich ones show the variables of each function, secrets among them.
+        structlog.dev.ConsoleRenderer(
+            colors=_has_colors(), exception_formatter=structlog.dev.plain_traceback
+        )
+        if as_console
+        else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -90,6 +96,14 @@ def configure_logs(*, log_format: str | None, secrets: Iterable[str]) -> None:
     root.setLevel(logging.INFO)
     for name, level in _TALKATIVE.items():
         logging.getLogger(name).setLevel(level)
+
+
+def _has_colors() -> bool:
+    return (
+        sys.stderr.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") not in ("dumb", "unknown")
+    )
 
 
 class SecretRemover:
