@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from app.archive.reading import meeting_places
 from app.cli.accounts import account_text
-from app.cli.output import json_option, print_json
+from app.cli.output import json_option, print_json, say
 from app.cli.tools import command_runtime
 from app.db.auto_record import flips
 from app.db.figures import count_meetings, stock_of_kinds
@@ -42,9 +42,12 @@ class Check(BaseModel):
 @click.command()
 @json_option
 def doctor(as_json: bool) -> None:
-    """Look at everything that must be right: one line each, and how to mend it.
+    """Look at everything that must be right, and how to mend it.
 
     Exits with 1 when something has to be mended.
+
+    \b
+    Example: webex-ingest doctor
     """
     runtime = command_runtime()
     checks = [check for look in _LOOKS for check in look(runtime)]
@@ -52,9 +55,9 @@ def doctor(as_json: bool) -> None:
         print_json([each.model_dump() for each in checks])
     else:
         for each in checks:
-            click.echo(f"{each.verdict:5} {each.name}: {each.found}")
+            say(f"{each.verdict:5} {each.name}: {each.found}")
             if each.mend:
-                click.echo(f"      {each.mend}")
+                say(f"      {each.mend}")
     if any(each.verdict == "FAIL" for each in checks):
         raise SystemExit(1)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from cryptography.fernet import Fernet
 
-from app.cli.output import json_option, print_json
+from app.cli.output import json_option, print_json, say
 from app.config import load_settings
 from app.db.schema import migrate as migrate_database
 from app.errors import SettingsError
@@ -28,7 +28,13 @@ POSTGRES_PASSWORD={postgres_password}
 @click.command()
 @json_option
 def init(as_json: bool) -> None:
-    """Write a .env with fresh secrets, readable by you alone."""
+    """Write a .env with fresh secrets, readable by you alone.
+
+    A .env that is there already is never overwritten.
+
+    \b
+    Example: webex-ingest init
+    """
     path = Path(".env")
     content = _ENV.format(
         webhook_secret=secrets.token_hex(32),
@@ -48,21 +54,27 @@ def init(as_json: bool) -> None:
     if as_json:
         print_json({"written": str(path.absolute())})
         return
-    click.echo(f"Wrote {path.absolute()} with fresh secrets. Next:")
-    click.echo("  1. put your token into WEBEX_ACCESS_TOKEN and the address at which Webex")
-    click.echo("     reaches this machine into PUBLIC_URL,")
-    click.echo("  2. webex-ingest serve")
-    click.echo("  3. webex-ingest webhooks register")
+    say(f"Wrote {path.absolute()} with fresh secrets. Next:")
+    say("  1. put your token into WEBEX_ACCESS_TOKEN and the address at which Webex")
+    say("     reaches this machine into PUBLIC_URL,")
+    say("  2. webex-ingest serve")
+    say("  3. webex-ingest webhooks register")
 
 
 @click.command()
 @json_option
 def migrate(as_json: bool) -> None:
-    """Bring the database to the newest schema."""
+    """Bring the database to the newest schema.
+
+    `serve` does it by itself. What is in the database goes with it.
+
+    \b
+    Example: webex-ingest migrate
+    """
     before, after = migrate_database(open_database(load_settings()))
     if as_json:
         print_json({"before": before, "after": after})
     elif before == after:
-        click.echo(f"The database is at the newest schema already ({after}).")
+        say(f"The database is at the newest schema already ({after}).")
     else:
-        click.echo(f"The database went from schema {before or 'none'} to {after}.")
+        say(f"The database went from schema {before or 'none'} to {after}.")

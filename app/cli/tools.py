@@ -2,9 +2,8 @@
 
 import time
 
-import click
-
-from app.config import Settings, load_settings
+from app.cli.output import say
+from app.config import load_settings
 from app.db.schema import check_schema
 from app.logs import configure_logs
 from app.runtime import Runtime, build_runtime
@@ -19,13 +18,13 @@ _LONGEST_SILENCE_SECONDS = 5
 def wait_for_budget(seconds: float) -> None:
     """Wait, as only a command may, until the budget of requests allows another one."""
     if seconds > _LONGEST_SILENCE_SECONDS:
-        click.echo(f"The budget of requests is spent: on in {seconds:.0f} seconds.", err=True)
+        say(f"The budget of requests is spent: on in {seconds:.0f} seconds.", err=True)
     time.sleep(seconds)
 
 
-def command_runtime(settings: Settings | None = None) -> Runtime:
+def command_runtime() -> Runtime:
     """The tools of a command; raises SettingsError or SchemaMismatch."""
-    settings = settings or load_settings()
+    settings = load_settings()
     configure_logs(log_format=settings.log_format, secrets=settings.secrets())
     runtime = build_runtime(settings, broker_url=None if settings.celery_broker_url else NO_BROKER)
     check_schema(runtime.bench.database)

@@ -219,6 +219,16 @@ def meetings_before(session: Session, before: str | None, *, limit: int) -> list
     return list(session.scalars(meetings.order_by(page.c.moment.desc(), page.c.id.desc())))
 
 
+def meeting_ids_from(session: Session, begun: str, *, limit: int) -> list[str]:
+    """Ids of meetings that begin so, as they are ordered; the newest meetings of all that do."""
+    if not begun:
+        return [each.meeting_id for each in meetings_before(session, None, limit=limit)]
+    # Read from the index of ids, which no LIKE could be on both databases.
+    meeting_id = col(Meeting.meeting_id)
+    page = select(meeting_id).where(meeting_id >= begun).order_by(meeting_id).limit(limit)
+    return [each for each in session.scalars(page) if each.startswith(begun)]
+
+
 def _place(meeting: Meeting) -> tuple[datetime, int]:
     return meeting.start_at or meeting.first_seen_at, meeting.id or 0
 

@@ -16,6 +16,7 @@ from app.db.figures import (
     count_deliveries,
     count_gaps,
     ingests_of_meetings,
+    meeting_ids_from,
     meetings_between,
     meetings_named,
     stock_of_meetings,
@@ -112,6 +113,11 @@ def list_more(database: Database) -> None:
     list_some(database, f"past{ROWS // 2 + 1}_I_1")
 
 
+def complete_an_id(database: Database) -> None:
+    with database.reading() as session:
+        assert meeting_ids_from(session, "past1", limit=50)
+
+
 def search_for_a_word(database: Database) -> None:
     with database.reading() as session:
         found = search(session, terms_of('zebra "the zebra"'), limit=10)
@@ -139,7 +145,10 @@ def count_the_gaps(database: Database) -> None:
 
 
 def test_no_query_of_a_person_reads_a_whole_table(peopled: Database) -> None:
-    every = (tell_the_status, list_some, list_more, search_for_a_word, report_a_day, count_the_gaps)
+    every = (
+        *(tell_the_status, list_some, list_more, complete_an_id),
+        *(search_for_a_word, report_a_day, count_the_gaps),
+    )
     with listening(peopled) as statements:
         for ask in every:
             ask(peopled)
