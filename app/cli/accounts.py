@@ -6,6 +6,7 @@ from typing import Any, TextIO
 
 import click
 
+from app.cli.completion import complete_accounts
 from app.cli.output import json_option, print_json, print_table, say
 from app.cli.tools import command_runtime
 from app.errors import SettingsError, TokenRefused
@@ -26,6 +27,7 @@ def account_argument(*, default: str | None = None) -> Callable[[Any], Any]:
         required=default is None,
         default=default,
         callback=lambda _context, _parameter, name: _checked(name, default),
+        shell_complete=complete_accounts,
     )
 
 

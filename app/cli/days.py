@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from app.models.times import utc_now
 
@@ -37,6 +38,17 @@ class Day(click.DateTime):
             told = "is no day; write it like 2026-03-31, or say today or yesterday (UTC)."
             self.fail(f"{value!r} {told}", param, ctx)
         return day
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 -- the shape of the base class
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """The words, and the days they stand for."""
+        now = utc_now()
+        days = [*_WORDS, *(f"{now - timedelta(days=ago):%Y-%m-%d}" for ago in _WORDS.values())]
+        return [CompletionItem(each) for each in days if each.startswith(incomplete)]
 
 
 DAY = Day()

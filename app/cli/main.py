@@ -11,12 +11,14 @@ from itertools import pairwise
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from app.errors import IngestError, SettingsError
 
 _COMMANDS = {
     "accounts": ("app.cli.accounts", "Add, list and remove the Webex accounts that are asked."),
     "backfill": ("app.cli.backfill", "Ingest what Webex lists and no webhook told of."),
+    "completion": ("app.cli.completion", "Let a shell complete commands, options and ids."),
     "demo": ("app.cli.demo", "Hold a meeting at a simulated Webex and bring it in."),
     "doctor": ("app.cli.doctor", "Look at everything that must be right, and how to mend it."),
     "ingest": ("app.cli.work", "Ingest these meetings now, whether or not a webhook came."),
@@ -71,6 +73,14 @@ class _LazyGroup(click.Group):
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, _COMMANDS[name][1]) for name in self.list_commands(context)])
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        commands = [
+            CompletionItem(name, help=sentence)
+            for name, (_, sentence) in sorted(_COMMANDS.items())
+            if name.startswith(incomplete)
+        ]
+        return commands + click.Command.shell_complete(self, context, incomplete)
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         try:

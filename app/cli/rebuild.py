@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from app.archive.reading import read_manifest
 from app.cli.output import complain, json_option, print_json, print_table, say
@@ -24,6 +25,7 @@ from app.ingestion.workbench import Workbench
     "folders",
     metavar="[FOLDER...]",
     nargs=-1,
+    shell_complete=lambda _context, _parameter, begun: [CompletionItem(begun, type="dir")],
 )
 @click.option("--deep", is_flag=True, help="Read every byte and compare the checksums.")
 @click.option("--dry-run", is_flag=True, help="Say what would be added, and change nothing.")

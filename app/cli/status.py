@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import click
 
+from app.cli.completion import complete_meeting_ids
 from app.cli.output import json_option, print_json, print_table, say
 from app.config import load_settings
 from app.db.engine import Database
@@ -43,7 +44,7 @@ _SAID = {
 
 
 @click.command()
-@click.argument("meeting_id", required=False)
+@click.argument("meeting_id", required=False, shell_complete=complete_meeting_ids)
 @json_option
 def status(meeting_id: str | None, as_json: bool) -> None:
     """Show how everything stands, or one meeting.

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import click
 
+from app.cli.completion import complete_meeting_ids
 from app.cli.output import json_option, print_json, print_table, say
 from app.cli.progress import progress
 from app.cli.tools import command_runtime
@@ -22,6 +23,7 @@ from app.ingestion.workbench import Workbench
     "meeting_ids",
     metavar="[MEETING_ID...]",
     nargs=-1,
+    shell_complete=complete_meeting_ids,
 )
 @click.option("--deep", is_flag=True, help="Read every byte and compare the checksums.")
 @json_option

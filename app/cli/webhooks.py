@@ -8,6 +8,7 @@ import click
 import requests
 
 from app.cli.accounts import account_text
+from app.cli.completion import complete_accounts
 from app.cli.output import complain, json_option, print_json, print_table, say
 from app.cli.tools import command_runtime
 from app.cli.webhook_lines import (
@@ -34,6 +35,7 @@ account_option = click.option(
     "--account",
     "only",
     metavar="NAME",
+    shell_complete=complete_accounts,
     help="Only this account; default: every account.",
 )
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 import click
 
+from app.cli.completion import complete_meeting_ids, complete_reasons
 from app.cli.days import DAY, check_span, end_of, start_of
 from app.cli.follow import follow
 from app.cli.output import complain, json_option, print_json, say
@@ -23,6 +24,7 @@ wait_option = click.option("--wait", is_flag=True, help="Follow the work to its 
     metavar="MEETING_ID...",
     nargs=-1,
     required=True,
+    shell_complete=complete_meeting_ids,
 )
 @wait_option
 @json_option
@@ -61,12 +63,14 @@ def ingest(meeting_ids: tuple[str, ...], wait: bool, as_json: bool) -> None:
     "meeting_ids",
     metavar="[MEETING_ID...]",
     nargs=-1,
+    shell_complete=complete_meeting_ids,
 )
 @click.option("--failed", is_flag=True, help="Try what failed.")
 @click.option("--absent", is_flag=True, help="Try what is absent for a reason.")
 @click.option(
     "--reason",
     metavar="WORD",
+    shell_complete=complete_reasons,
     help="Only with this reason or error, as `status --json` tells it.",
 )
 @click.option("--host", metavar="EMAIL", help="Only meetings of this host.")
