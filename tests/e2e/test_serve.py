@@ -25,6 +25,10 @@ def test_serve_needs_only_a_token_and_a_secret_and_stops_without_a_trace(tmp_pat
         page = requests.get(f"{home.address}/meetings/{meeting_id}", timeout=5)
         assert "complete" in page.text.lower()
 
+        health = home.command("doctor")
+        assert "OK    workers: 1 for control, 2 for poll, 2 for transfer\n" in health
+        assert "FAIL" not in health
+
         children = psutil.Process(serve.pid).children(recursive=True)
         assert len(children) > 8
         serve.process.send_signal(signal.SIGINT)
