@@ -22,6 +22,13 @@ def files_of(session: Session, meeting_row_id: int) -> list[File]:
     )
 
 
+def find_file(session: Session, meeting_row_id: int, path: str) -> File | None:
+    """What is stored of a meeting at a path."""
+    return session.scalars(
+        select(File).where(col(File.meeting_row_id) == meeting_row_id, col(File.path) == path)
+    ).one_or_none()
+
+
 def forget_file(session: Session, file: File) -> None:
     """Delete the row of a file that is not there any more as it was stored."""
     session.execute(delete(File).where(col(File.id) == file.id, col(File.sha256) == file.sha256))

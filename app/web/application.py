@@ -13,6 +13,7 @@ from app.errors import DatabaseUnavailable, IngestError, SettingsError
 from app.logs import configure_logs
 from app.runtime import Runtime, build_runtime
 from app.web.access import guard
+from app.web.files import file_routes
 from app.web.health import health_routes
 from app.web.metrics import metrics_routes
 from app.web.pages import page_routes
@@ -41,6 +42,7 @@ def create_app(runtime: Runtime) -> Flask:
     app.register_blueprint(metrics_routes(runtime))
     app.register_blueprint(page_routes(runtime))
     app.register_blueprint(report_routes(runtime))
+    app.register_blueprint(file_routes(runtime))
     app.before_request(guard(settings))
     app.register_error_handler(DatabaseUnavailable, _database_unavailable)
     app.register_error_handler(HTTPException, _plain_error)
