@@ -4,13 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select, tuple_, union_all
+from sqlalchemy import case, func, literal, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from app.db.meetings import began, find_meeting
+from app.db.meetings import began
 from app.db.tallies import Subject, totals, totals_question
 from app.models.snippets import Snippet
 from app.models.status import seconds_left
@@ -194,44 +193,6 @@ def failed_ingests(session: Session, *, limit: int) -> list[tuple[Ingest, Meetin
         .limit(limit)
     )
     return [(ingest, meeting) for ingest, meeting in rows]
-
-
-def meetings_before(session: Session, before: str | None, *, limit: int) -> list[Meeting]:
-    """Meetings, newest start first, from the one after the meeting ``before`` on.
-
-    A meeting whose start is not known stands where it was first heard of. An unknown
-    ``before`` has nothing after it.
-    """
-    place: tuple[datetime, int] | None = None
-    if before is not None:
-        found = find_meeting(session, before)
-        if found is None:
-            return []
-        place = _place(found)
-    # Each of the two is read from the index of starts; both in one order could not be.
-    start_at, first_seen_at = col(Meeting.start_at), col(Meeting.first_seen_at)
-    both = union_all(
-        _newest(start_at, start_at.is_not(None), place, limit),
-        _newest(first_seen_at, start_at.is_(None), place, limit),
-    ).subquery()
-    page = select(both).order_by(both.c.moment.desc(), both.c.id.desc()).limit(limit).subquery()
-    meetings = select(Meeting).join(page, page.c.id == col(Meeting.id))
-    return list(session.scalars(meetings.order_by(page.c.moment.desc(), page.c.id.desc())))
-
-
-def _place(meeting: Meeting) -> tuple[datetime, int]:
-    return meeting.start_at or meeting.first_seen_at, meeting.id or 0
-
-
-def _newest(
-    moment: Any, which: ColumnElement[bool], place: tuple[datetime, int] | None, limit: int
-) -> Select[*tuple[Any, ...]]:
-    row_id = col(Meeting.id)
-    page = select(row_id, moment.label("moment")).where(which)
-    if place is not None:
-        page = page.where(tuple_(moment, row_id) < place)
-    # SQLite takes a limit within a union only of a question in a question.
-    return select(page.order_by(moment.desc(), row_id.desc()).limit(limit).subquery())
 
 
 def count_stored(session: Session, meeting_ids: Sequence[str]) -> Stock:

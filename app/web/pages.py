@@ -8,7 +8,8 @@ from werkzeug.exceptions import NotFound
 
 from app.errors import DatabaseUnavailable
 from app.ingestion import wording
-from app.ingestion.status import list_meetings, meeting_status, overview, seconds_since
+from app.ingestion.listing import list_meetings
+from app.ingestion.status import meeting_status, overview, seconds_since
 from app.models.report import Standing
 from app.models.status import IngestStatus, MeetingState
 from app.models.times import format_time
@@ -50,9 +51,9 @@ def page_routes(runtime: Runtime) -> Blueprint:
     @routes.get("/")
     def meetings() -> str:
         now, before = bench.clock(), request.args.get("before")
-        lines = list_meetings(
+        page = list_meetings(
             bench.database,
-            limit=_MEETINGS_PER_PAGE + 1,
+            limit=_MEETINGS_PER_PAGE,
             now=now,
             lease_seconds=lease_seconds,
             before=before,
@@ -60,8 +61,8 @@ def page_routes(runtime: Runtime) -> Blueprint:
         told = overview(bench.database, now=now, lease_seconds=lease_seconds)
         return render_template(
             "meetings.html",
-            meetings=lines[:_MEETINGS_PER_PAGE],
-            has_older=len(lines) > _MEETINGS_PER_PAGE,
+            meetings=page.lines,
+            has_older=page.older is not None,
             is_first_page=before is None,
             overview=told,
             sweep_age=_sweep_age(told.last_sweep_at, now),

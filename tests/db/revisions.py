@@ -9,7 +9,7 @@ from app.db.engine import Database
 from app.db.schema import _config
 from tests.db.rows import NOW, PATIENCE
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011")
 MADE_SINCE = {
     **{each: {"account", "auto_record", "backfill_cursor", "scrub"} for each in REVISIONS[:3]},
     "0004": {"auto_record", "backfill_cursor", "scrub"},

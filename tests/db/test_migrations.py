@@ -128,7 +128,7 @@ def test_going_back_by_one_revision_keeps_the_events(database: Database) -> None
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        ("0002", "this program needs 0010: run `webex-ingest migrate`"),
+        ("0002", "this program needs 0011: run `webex-ingest migrate`"),
         ("9999", "it was made by a newer webex-ingest; run that version"),
     ],
 )

@@ -26,7 +26,8 @@ from app.db.meetings import longest_unread, stale_manifests
 from app.db.rechecks import claim_recheck
 from app.db.search import search, terms_of
 from app.db.tallies import put_together
-from app.ingestion.status import list_meetings, overview
+from app.ingestion.listing import list_meetings
+from app.ingestion.status import overview
 from app.models.planned import AutoRecord
 from app.models.snippets import Snippet
 from app.models.spoken import words_of

@@ -57,7 +57,7 @@ def test_many_processes_migrate_at_once_and_one_of_them_works(
         for each in running:
             each.wait_for("ready")
         go.touch()
-        said = [each.wait_for("to 0010.") for each in running]
+        said = [each.wait_for("to 0011.") for each in running]
         codes = [each.process.wait(10) for each in running]
 
     assert codes == [0] * 4
