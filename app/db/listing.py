@@ -12,6 +12,7 @@ still lie far from where a walk begins, so it is given up for the other way afte
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    tuple_,
     union_all,
 )
 from sqlalchemy.orm import Session
@@ -61,9 +63,6 @@ _COLUMNS = (
 _OPEN = (State.WAITING, State.RUNNING)
 _WHY = (col(Ingest.reason), col(Ingest.error_code))
 
-_Source = list[Select[Any]]
-"""Questions for the rows of meetings; one may come more than once."""
-
 _MEETINGS_IN = {
     MeetingState.COMPLETE: col(Meeting.completed_at).is_not(None),
     MeetingState.IN_PROGRESS: col(Meeting.webex_state) == "inProgress",
@@ -77,6 +76,14 @@ _INGESTS_IN = {
     MeetingState.RUNNING: col(Ingest.state) == State.RUNNING,
 }
 """What at least one ingest is in all meetings in a state, and in some others."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Questions for the ids of meetings, which may come more than once, and their index's order."""
+
+    ids: list[Select[Any]]
+    order: tuple[Any, ...]
 
 
 def place_of(meeting: Meeting) -> Place:
@@ -140,14 +147,14 @@ class _Span:
         self.newest_first = before is not None or after is None
 
     def has(self, moment: Any, row_id: Any) -> list[ColumnElement[bool]]:
-        """Whether a place is within; so spelled that an index of an expression serves SQLite."""
+        """Whether a place is within."""
         within: list[ColumnElement[bool]] = []
+        both: Any = tuple_(moment, row_id)
+        # By the moment too, since SQLite has no use for an index of an expression in a pair.
         if self.low:
-            first, number = self.low
-            within += [moment >= first, or_(moment > first, row_id > number)]
+            within += [moment >= self.low[0], both > self.low]
         if self.high:
-            last, number = self.high
-            within += [moment <= last, or_(moment < last, row_id < number)]
+            within += [moment <= self.high[0], both < self.high]
         return within
 
     def order(self, moment: Any, row_id: Any) -> list[Any]:
@@ -179,7 +186,8 @@ def _page(
     """Those of some rows that are wanted, from the end that a page begins at."""
     order = span.order(rows.c.moment, rows.c.id)
     page = select(rows.c.id).where(*_wanted(rows, filters)).order_by(*order).limit(limit)
-    return session.scalars(select(Meeting).where(col(Meeting.id).in_(page))).all()
+    ids = page.subquery("page")
+    return session.scalars(select(Meeting).join(ids, ids.c.id == col(Meeting.id))).all()
 
 
 def _count(session: Session, rows: FromClause) -> int:
@@ -218,9 +226,10 @@ def _gathered(
 ) -> FromClause | None:
     """All meetings of a source that has no more than so many; None if there is no such source."""
     for source in sources:
-        some = union_all(*(select(each.limit(most + 1).subquery()) for each in source))
-        if _count(session, some.subquery()) <= most:
-            which = col(Meeting.id).in_(union_all(*source))
+        # In the order of the index, lest a database reads its way through all that is in none.
+        some = (each.order_by(*source.order).limit(most + 1).subquery() for each in source.ids)
+        if _count(session, union_all(*map(select, some)).subquery()) <= most:
+            which = col(Meeting.id).in_(union_all(*source.ids))
             # Apart from what else is asked of them, lest the index of that is taken instead.
             rows = select(*_COLUMNS).where(which).cte("gathered").prefix_with("MATERIALIZED")
             return select(rows).where(*span.has(rows.c.moment, rows.c.id)).subquery("found")
@@ -229,15 +238,20 @@ def _gathered(
 
 def _sources(filters: Filters) -> list[_Source]:
     """Where the meetings with a reason can be had, and where those in a state."""
-    meeting = select(col(Ingest.meeting_row_id))
     sources: list[_Source] = []
     if filters.reason:
-        sources.append([meeting.where(each == filters.reason) for each in _WHY])
+        sources.append(_of_ingests(*(each == filters.reason for each in _WHY)))
     if filters.state in _MEETINGS_IN:
-        sources.append([select(col(Meeting.id)).where(_MEETINGS_IN[filters.state])])
+        meetings = select(col(Meeting.id)).where(_MEETINGS_IN[filters.state])
+        sources.append(_Source([meetings], (_MOMENT, col(Meeting.id))))
     elif filters.state:
-        sources.append([meeting.where(_INGESTS_IN[filters.state])])
+        sources.append(_of_ingests(_INGESTS_IN[filters.state]))
     return sources
+
+
+def _of_ingests(*which: ColumnElement[bool]) -> _Source:
+    meeting = col(Ingest.meeting_row_id)
+    return _Source([select(meeting).where(each) for each in which], (meeting,))
 
 
 def _wanted(rows: FromClause, filters: Filters) -> list[ColumnElement[bool]]:
