@@ -24,6 +24,7 @@ from sqlalchemy import (
     case,
     exists,
     func,
+    literal,
     or_,
     select,
     tuple_,
@@ -45,7 +46,7 @@ _FEW = 500
 _MANY = 50_000
 """So many are sorted where a walk has found too few: it may have a million still to go."""
 
-_STRIDES = (1, 8, 64)
+_STRIDES = (2, 16, 64)
 """How many pages are walked through, one walk after the other, before it is given up."""
 
 _MOMENT: ColumnElement[datetime] = func.coalesce(col(Meeting.start_at), col(Meeting.first_seen_at))
@@ -125,14 +126,18 @@ def hosts_known(session: Session, prefix: str, *, limit: int) -> list[str]:
 
 def _different(session: Session, what: Any, least: str, limit: int) -> list[str]:
     """The first different values from one on, each by one look into their index."""
-    found: list[str] = []
-    while len(found) < limit:
-        beyond = what > found[-1] if found else what >= least
-        value = session.scalar(select(what).where(beyond, what != "").order_by(what).limit(1))
-        if value is None:
-            break
-        found.append(value)
-    return found
+
+    def first(beyond: ColumnElement[bool]) -> ColumnElement[Any]:
+        some = select(what.label("value")).where(beyond, what != "")
+        return some.order_by(what).limit(1).scalar_subquery()
+
+    columns = (first(what >= least).label("value"), literal(1).label("number"))
+    found = select(*columns).cte("different", recursive=True)
+    value, number = found.c.value, found.c.number
+    more = select(first(what > value), number + 1).where(value.is_not(None), number < limit)
+    found = found.union_all(more)
+    question = select(found.c.value).where(found.c.value.is_not(None)).order_by(found.c.number)
+    return [*session.scalars(question)]
 
 
 class _Span:
