@@ -128,10 +128,12 @@ def _different(session: Session, what: Any, least: str, limit: int) -> list[str]
     """The first different values from one on, each by one look into their index."""
 
     def first(beyond: ColumnElement[bool]) -> ColumnElement[Any]:
-        some = select(what.label("value")).where(beyond, what != "")
+        some = select(what.label("value")).where(beyond)
         return some.order_by(what).limit(1).scalar_subquery()
 
-    columns = (first(what >= least).label("value"), literal(1).label("number"))
+    # The empty text is none, and there may be millions of it.
+    begins = what >= least if least else what > ""
+    columns = (first(begins).label("value"), literal(1).label("number"))
     found = select(*columns).cte("different", recursive=True)
     value, number = found.c.value, found.c.number
     more = select(first(what > value), number + 1).where(value.is_not(None), number < limit)
