@@ -32,7 +32,7 @@ _NAMED = re.compile(
 )
 _ELSEWHERE = {
     "uv.lock",  # made by uv, and never committed
-    "r0011_remember_who_asked.py",  # an example
+    "r0012_remember_who_asked.py",  # an example
 }
 
 
