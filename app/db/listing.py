@@ -43,8 +43,9 @@ Place = tuple[datetime, int]
 _FEW = 500
 """So many are sorted in less time than a walk may take."""
 
-_MANY = 50_000
-"""So many are sorted where a walk has found too few: it may have a million still to go."""
+_MANY, _MOST = 50_000, 500_000
+"""So many are sorted where a walk has found too few, as it may have a million still to go: the
+former where it goes along the meetings of a host, a site or an account, which are fewer."""
 
 _STRIDES = (2, 16, 64)
 """How many pages are walked through, one walk after the other, before it is given up."""
@@ -182,7 +183,7 @@ def _find(session: Session, filters: Filters, span: _Span, limit: int) -> Sequen
             return found
         if _count(session, walked) < stride * limit:
             return found
-    gathered = _gathered(session, sources, span, _MANY)
+    gathered = _gathered(session, sources, span, _MANY if _names(filters) else _MOST)
     rest = _walked(filters, span, None) if gathered is None else gathered
     return _page(session, rest, filters, span, limit)
 
@@ -213,8 +214,11 @@ def _walked(filters: Filters, span: _Span, reach: int | None) -> FromClause:
 def _are_all_wanted(filters: Filters) -> bool:
     """Whether the way decides already which meetings are wanted."""
     is_by_ingests = filters.state is not None or filters.reason is not None
-    ways = [each for each in (filters.host, filters.account, filters.site) if each]
-    return not is_by_ingests and len(ways) <= 1
+    return not is_by_ingests and len(_names(filters)) <= 1
+
+
+def _names(filters: Filters) -> list[str]:
+    return [each for each in (filters.host, filters.account, filters.site) if each]
 
 
 def _way(filters: Filters) -> list[ColumnElement[bool]]:

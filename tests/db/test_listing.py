@@ -167,9 +167,9 @@ def some_filters() -> list[Filters]:
 
 
 WAYS = {
-    "by gathering them": (500, 50_000),
-    "by walking": (-1, -1),
-    "by giving up a walk": (-1, 50_000),
+    "by gathering them": (500, 50_000, 500_000),
+    "by walking": (-1, -1, -1),
+    "by giving up a walk": (-1, 50_000, 500_000),
 }
 
 
@@ -177,7 +177,7 @@ WAYS = {
 def test_each_page_has_what_the_filters_say_in_order(
     filled: Database, known: list[Known], way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in zip(("_FEW", "_MANY"), WAYS[way], strict=True):
+    for name, value in zip(("_FEW", "_MANY", "_MOST"), WAYS[way], strict=True):
         monkeypatch.setattr(listing, name, value)
     chance = random.Random(3)  # noqa: S311
 
