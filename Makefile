@@ -8,7 +8,7 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench bench-transfer bench-faults bench-intake bench-burst bench-backfill bench-scale chaos soak storm serve lock clean
+.PHONY: help demo test check format bench bench-transfer bench-faults bench-intake bench-burst bench-backfill bench-scale bench-pages screenshots chaos soak storm serve lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench-backfill: $(DEV_STAMP) ## requests to wait for 1,000 meetings and to find 
 bench-scale: $(DEV_STAMP) ## whether years of meetings make anything slower; takes long, BENCH_SIZES
 	@$(BIN)/python -m benchmarks.scale 2>/dev/null
 
+bench-pages: $(DEV_STAMP) ## p95 of the pages of the web process on such databases; BENCH_SIZES, BENCH_ASKS
+	@$(BIN)/python -m benchmarks.pages 2>/dev/null
+
 chaos: $(DEV_STAMP) ## strike a running installation at random; CHAOS_SECONDS, DATABASE, SEED change it
 	@$(BIN)/python -m chaos --seconds $(or $(CHAOS_SECONDS),120) --database $(or $(DATABASE),sqlite) $(if $(SEED),--seed $(SEED))
 
@@ -61,6 +64,9 @@ soak: $(DEV_STAMP) ## half an hour at a steady rate, and nothing grows; SOAK_SEC
 
 serve: $(RUN_STAMP) ## everything on one machine; settings from .env
 	@$(BIN)/webex-ingest serve
+
+screenshots: $(DEV_STAMP) ## the pictures of the README anew, in docs/images (needs Chromium)
+	@$(BIN)/python -m tests.browser.screenshots docs/images
 
 lock: ## the lock files anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q -o requirements.lock

@@ -5,31 +5,50 @@ file. Flower leaves ``/metrics`` and ``/healthcheck`` open to everybody who reac
 name workers and tasks.
 """
 
+import base64
+import secrets
 import sys
 from typing import Any
 
 from celery import current_app
 from flower.events import EventsState  # type: ignore[import-untyped]  # Flower has no types
 from flower.inspector import Inspector  # type: ignore[import-untyped]  # Flower has no types
+from flower.views import BaseHandler  # type: ignore[import-untyped]  # Flower has no types
+from tornado.web import HTTPError
 
 from app.config import load_settings
 from app.errors import SettingsError
+from app.models.passwords import OperatorPassword
 
 NOTHING_SAID = {"args": "", "kwargs": "", "result": ""}
 
 
-def operator_password() -> str:
+def operator_password() -> OperatorPassword:
     """The password of the settings; ends Flower with one sentence when there is none."""
     try:
-        password = load_settings().operator_password
+        password = load_settings().with_hashed_password().operator_password
     except SettingsError as error:
         sys.exit(f"webex-ingest: {error}")
     if password is None:
         sys.exit("webex-ingest: OPERATOR_PASSWORD: must be set, since Flower asks for it")
-    if not password.get_secret_value().isascii():
-        # Flower answers every sign-in with an error then.
-        sys.exit("webex-ingest: OPERATOR_PASSWORD: Flower can ask for ASCII characters only")
-    return password.get_secret_value()
+    return OperatorPassword(password.get_secret_value())
+
+
+def ask_for(password: OperatorPassword) -> None:
+    """Let Flower compare with the hash: by itself it has to know the password."""
+
+    def get_current_user(handler: Any) -> bool:
+        scheme, _, encoded = handler.request.headers.get("Authorization", "").partition(" ")
+        try:
+            name, _, given = base64.b64decode(encoded.strip(), validate=True).partition(b":")
+        except ValueError:
+            name = given = b""
+        is_named = (scheme.lower(), name) == ("basic", b"operator")
+        if not is_named or not password.check(given, "", before=lambda: None):
+            raise HTTPError(401)
+        return True
+
+    BaseHandler.get_current_user = get_current_user
 
 
 def format_task(task: Any) -> Any:
@@ -57,6 +76,7 @@ def forget_arguments() -> None:
 
 
 forget_arguments()
+ask_for(operator_password())
 
 # Flower asks workers from many threads, each with a connection in hand that wants a second one:
 # with the small pool that is enough for workers all of them would wait for each other for ever.
@@ -64,7 +84,8 @@ current_app.conf.broker_pool_limit = None
 
 address = "127.0.0.1"
 port = 5555
-basic_auth = [f"operator:{operator_password()}"]
+# Flower wants to see that there is a password; this one opens nothing, see ask_for().
+basic_auth = [f"nobody:{secrets.token_urlsafe(32)}"]
 read_only = True
 enable_events = False  # our workers always send them
 tasks_columns = "name,uuid,state,received,started,runtime,worker,routing_key"

@@ -1,6 +1,7 @@
 """The settings: environment variables, ``.env``, or a file named by ``NAME_FILE``."""
 
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.errors import SettingsError
+from app.models.passwords import check_hash, hash_password, is_hash
 from app.models.policy import Policy
 from app.models.words import DOOR, EXTRA_RESOURCES, Resource, Role
 
@@ -197,6 +199,18 @@ class Settings(BaseSettings):
             raise ValueError(f"must be any of {', '.join(EXTRA_RESOURCES)}; the others always are")
         return extras
 
+    @field_validator("operator_password")
+    @classmethod
+    def _hash_is_a_hash(cls, password: SecretStr | None) -> SecretStr | None:
+        text = password.get_secret_value() if password else ""
+        if text.startswith("'scrypt:") and text.endswith("'"):
+            # Not everything that reads an .env takes the quotes away that others need.
+            text = text.strip("'")
+        if is_hash(text):
+            check_hash(text)
+            return SecretStr(text)
+        return password
+
     @field_validator("encryption_key")
     @classmethod
     def _keys_are_fernet_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -219,6 +233,19 @@ class Settings(BaseSettings):
     def webhook_secrets(self) -> tuple[str, ...]:
         """All secrets that a delivery may be signed with; the first one signs."""
         return tuple(secret.get_secret_value() for secret in self.webex_webhook_secret)
+
+    def with_hashed_password(self) -> "Settings":
+        """The same settings, of which nobody can tell the operator's password any more.
+
+        Every process comes to the same hash, so that a session is good at all of them.
+        """
+        password = self.operator_password
+        if password is None or is_hash(password.get_secret_value()):
+            return self
+        own = self.webhook_secrets[-1] if self.webhook_secrets else ""
+        salt = sha256(f"webex-ingest {own}".encode()).hexdigest()[:32]
+        hashed = SecretStr(hash_password(password.get_secret_value(), salt=salt))
+        return self.model_copy(update={"operator_password": hashed})
 
     def secrets(self) -> frozenset[str]:
         """Every secret value that is set, so that the log can refuse to print one."""

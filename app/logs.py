@@ -1,9 +1,11 @@
 """Structured logs: events with ids, on a terminal or as JSON lines, and never a secret."""
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterable
+from contextvars import ContextVar
 from typing import Any
 
 import structlog
@@ -16,6 +18,7 @@ _SECRET_TEXT = (
         r"\1[removed]",
     ),
     (re.compile(r"(?i)(\w+://[^\s:/@]*:)[^\s@]+@"), r"\1[removed]@"),
+    (re.compile(r"\bwxi_[0-9a-f]{16,}"), "[removed]"),
     (
         re.compile(
             r"(?i)https?://\S*(?:MultiThreadDownloadServlet|downloadMedia\.do|[ln]?[ds]r\.php)\S*"
@@ -24,6 +27,9 @@ _SECRET_TEXT = (
     ),
 )
 
+
+REQUEST_ID: ContextVar[object | None] = ContextVar("request_id", default=None)
+"""What has the id of the HTTP request that is answered now as its text; cheaper than binding it."""
 
 _SHORTEST_SECRET = 6
 
@@ -60,13 +66,19 @@ def configure_logs(*, log_format: str | None, secrets: Iterable[str]) -> None:
     as_console = log_format == "console" or (log_format is None and sys.stderr.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_request_id,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         SecretRemover(secrets),
     ]
     renderer: Processor = (
-        structlog.dev.ConsoleRenderer() if as_console else structlog.processors.JSONRenderer()
+        # Rich ones show the variables of each function, secrets among them.
+        structlog.dev.ConsoleRenderer(
+            colors=_has_colors(), exception_formatter=structlog.dev.plain_traceback
+        )
+        if as_console
+        else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -90,6 +102,21 @@ def configure_logs(*, log_format: str | None, secrets: Iterable[str]) -> None:
     root.setLevel(logging.INFO)
     for name, level in _TALKATIVE.items():
         logging.getLogger(name).setLevel(level)
+
+
+def _has_colors() -> bool:
+    return (
+        sys.stderr.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") not in ("dumb", "unknown")
+    )
+
+
+def _add_request_id(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    request_id = REQUEST_ID.get()
+    if request_id is not None:
+        line.setdefault("request_id", str(request_id))
+    return line
 
 
 class SecretRemover:

@@ -12,6 +12,7 @@ from app.archive.media import media_session
 from app.archive.places import Places
 from app.archive.store import Archive
 from app.config import Settings
+from app.db.counts import AccountMeter, Counts
 from app.db.engine import Database
 from app.db.intake import Intake
 from app.db.sealing import Sealer
@@ -35,6 +36,7 @@ class Runtime:
     settings: Settings
     bench: Workbench
     broker: Broker
+    counts: Counts
 
 
 def build_runtime(
@@ -52,10 +54,13 @@ def build_runtime(
     broker_url = broker_url or required_broker(settings)
     broker = Broker(broker_url)
     database = open_database(settings)
+    counts = Counts(database)
     bench = Workbench(
         database=database,
         intake=Intake(database),
-        accounts=make_accounts(settings, database, broker_url=broker_url, clock=clock),
+        accounts=make_accounts(
+            settings, database, broker_url=broker_url, counts=counts, clock=clock
+        ),
         archive=Archive(settings.archive_dir.absolute(), settings.disk_reserve_bytes),
         sender=broker,
         clock=clock,
@@ -73,11 +78,16 @@ def build_runtime(
         },
         stopping=stopping,
     )
-    return Runtime(settings, bench, broker)
+    return Runtime(settings, bench, broker, counts)
 
 
 def make_accounts(
-    settings: Settings, database: Database, *, broker_url: str, clock: Clock = utc_now
+    settings: Settings,
+    database: Database,
+    *,
+    broker_url: str,
+    counts: Counts,
+    clock: Clock = utc_now,
 ) -> Accounts:
     """The accounts of the settings and of the database, each within its shared budget."""
     api_url = str(settings.webex_api_url)
@@ -95,7 +105,12 @@ def make_accounts(
     def make_gate(name: str) -> SharedGate:
         # Webex limits whoever a token belongs to; the token itself changes.
         owner = name or (given.app.client_id if given.app else given.access_token) or "none"
-        return SharedGate(broker_url, token_name=owner, per_minute=settings.rate_limit_per_minute)
+        return SharedGate(
+            broker_url,
+            token_name=owner,
+            per_minute=settings.rate_limit_per_minute,
+            meter=AccountMeter(counts, name),
+        )
 
     return Accounts(
         database,

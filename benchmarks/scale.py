@@ -1,11 +1,8 @@
 """What grows with the years: the same questions to databases of more and more meetings."""
 
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
@@ -14,32 +11,28 @@ from statistics import median
 import click
 from sqlalchemy import text
 
-from app.config import load_settings
 from app.db.inbox import Delivery, digest_of
 from app.db.intake import Intake
-from app.db.schema import migrate
 from app.db.search import search, terms_of
 from app.ingestion.report import make_report
 from app.ingestion.status import overview
 from app.ingestion.sweep import sweep
 from app.logs import configure_logs
 from app.models.times import utc_now
-from app.runtime import Runtime, build_runtime
+from app.runtime import Runtime
 from app.web.application import create_app
 from benchmarks.figures import Bar, Spread, spread
 from benchmarks.options import with_places
 from benchmarks.reporting import Section, write_results
-from benchmarks.scale_rows import HITS, RARE, grow
-from simulator import Simulator
-from tests.servers import PostgresServer, ValkeyServer
+from benchmarks.scale_looks import look_in_turns, looks, with_asks
+from benchmarks.scale_places import counts_of, installations
+from benchmarks.scale_rows import HITS, RARE
+from tests.servers import ValkeyServer
 
-_BYTES_A_MEETING = 15_000
 _MOST_TIMES = 2.0
 _WARM_UP = 2
 _LEAST_SECONDS = 0.001
 """Below this a difference is the clock's, and nobody's to notice."""
-
-_POSTGRES = {"shared_buffers": "512MB", "max_wal_size": "4GB"}
 
 _IN_TURNS = (
     "The rows were put in by INSERT ... SELECT. Figures are medians of rounds in which each size "
@@ -58,65 +51,24 @@ Question = Callable[[], object]
     help="How many meetings each database has.",
 )
 @click.option("--rounds", envvar="BENCH_ROUNDS", default=15, help="How often each is asked.")
-def main(sizes: str, rounds: int, folder: Path, results: Path, bars: bool) -> None:
+@with_asks
+def main(sizes: str, rounds: int, asks: int, folder: Path, results: Path, bars: bool) -> None:
     """Ask the same of databases with few and with many meetings, in turns."""
-    folder.mkdir(parents=True, exist_ok=True)
-    counts = sorted({int(size) for size in sizes.split(",")})
-    needed = counts[-1] * _BYTES_A_MEETING
-    if shutil.disk_usage(folder).free < needed:
-        raise click.ClickException(f"{folder} needs {needed / 2**30:.0f} GiB; see BENCH_DIR")
+    counts = counts_of(sizes, folder)
     configure_logs(log_format="json", secrets=())
     sections = []
     for name in ("SQLite", "Postgres"):
-        with _installations(name, folder, counts) as (runtimes, valkey):
+        with installations(name, folder, counts) as (runtimes, valkey):
             section = _measure(name, runtimes, valkey, rounds)
-        click.echo(section.text())
-        sections.append(section)
-    settings = {"sizes": ", ".join(f"{each:,}" for each in counts), "rounds": rounds}
+            asked = {count: looks(runtime, count) for count, runtime in runtimes.items()}
+            looked = look_in_turns(f"{name}: what people look at", asked, asks)
+        for each in (section, looked):
+            click.echo(each.text())
+            sections.append(each)
+    settings = {"sizes": ", ".join(f"{each:,}" for each in counts), "rounds": rounds, "asks": asks}
     write_results(results, "scale", "Years of meetings", settings, sections)
     if bars and not all(section.passed for section in sections):
         sys.exit(1)
-
-
-@contextmanager
-def _installations(
-    name: str, folder: Path, counts: list[int]
-) -> Iterator[tuple[dict[int, Runtime], ValkeyServer]]:
-    """A filled database of each size, with a broker and a Webex that lists nothing."""
-    with ExitStack() as stack:
-        own = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
-        postgres = PostgresServer(durable=True, settings=_POSTGRES) if name == "Postgres" else None
-        valkey = ValkeyServer()
-        for server in (valkey, postgres):
-            if server is not None:
-                stack.callback(server.close)
-                server.start()
-        webex = stack.enter_context(Simulator())
-        runtimes = {}
-        for count in counts:
-            click.echo(f"{name}, {count:,} meetings ...", err=True)
-            runtimes[count] = _runtime(own, f"scale{count}", postgres, webex.api_url, valkey.url)
-            database = runtimes[count].bench.database
-            stack.callback(database.dispose)
-            migrate(database)
-            grow(database, 0, count, counts[0])
-        yield runtimes, valkey
-
-
-def _runtime(
-    folder: Path, name: str, postgres: PostgresServer | None, api_url: str, broker_url: str
-) -> Runtime:
-    url = postgres.create_database(name) if postgres else f"sqlite:///{folder / name}.db"
-    settings = load_settings(
-        webex_api_url=api_url,
-        webex_access_token="nobody-minds",  # noqa: S106 -- no secret
-        webex_webhook_secret="nobody-signs",  # noqa: S106
-        database_url=url,
-        celery_broker_url=broker_url,
-        archive_dir=folder / name,
-        rate_limit_per_minute=100_000,
-    )
-    return build_runtime(settings)
 
 
 def _measure(name: str, runtimes: dict[int, Runtime], valkey: ValkeyServer, rounds: int) -> Section:

@@ -14,6 +14,9 @@ A_DAY = 100
 OPEN = 200
 """So many of the newest meetings still wait for something, half of them for now."""
 
+FEW = 60
+"""So many meetings, from the newest to the oldest, have what few have: each such thing others."""
+
 RARE, HITS = "zebra", 50
 _AT_ONCE = 20_000
 
@@ -27,23 +30,34 @@ _MEETINGS = f"""
 INSERT INTO meeting (id, meeting_id, account, title, site_url, host_email, webex_state, start_at,
     end_at, details_known, folder, source, revision, manifest_revision, completed_at, first_seen_at)
 {_SERIES}
-SELECT n + 1, 'meeting-' || n || '_I_' || n, '', 'Weekly sync ' || n, 'example.webex.com',
-    'host' || (n % 500) || '@example.com', 'ended', {{start}}, {{start}}, TRUE,
-    'example.webex.com/2026/03/02/meeting-' || n || '_I_' || n, 'webhook', 9, 9, {{start}},
-    {{start}}
+SELECT n + 1, 'meeting-' || n || '_I_' || n, CASE WHEN n % :every = 3 THEN 'rare' ELSE '' END,
+    'Weekly sync ' || n,
+    CASE WHEN n % :every = 3 THEN 'rare.webex.com' WHEN n % 3 = 0 THEN 'other.webex.com'
+        ELSE 'example.webex.com' END,
+    CASE WHEN n % :every = 3 THEN 'Rare@example.com' ELSE 'host' || (n % 100) || '@example.com' END,
+    'ended', {{start}}, {{start}}, TRUE,
+    'example.webex.com/2026/03/02/meeting-' || n || '_I_' || n, 'webhook', 9, 9,
+    CASE WHEN n % :every = 1 THEN NULL ELSE {{start}} END, {{start}}
 FROM series
 """  # noqa: S608 -- nothing but names
 _INGESTS = f"""
 INSERT INTO ingest (meeting_row_id, resource, resource_id, account, queue, priority, state, stage,
-    attempt, looks, tries, lost, next_attempt_at, opened_at, patience_until, woken, bytes_done,
-    bytes_synced, stored_at, updated_at, ended_at)
+    reason, error_code, attempt, looks, tries, lost, next_attempt_at, opened_at, patience_until,
+    woken, bytes_done, bytes_synced, stored_at, updated_at, ended_at)
 {_SERIES}, work(resource, item, queue) AS (
     SELECT 'meetings', '', 'poll' UNION ALL SELECT 'meetingParticipants', '', 'poll'
     UNION ALL SELECT 'recordings', '', 'poll' UNION ALL SELECT 'meetingTranscripts', '', 'poll'
     UNION ALL SELECT 'recordings', 'recording-', 'transfer'
     UNION ALL SELECT 'meetingTranscripts', 'transcript-', 'poll')
-SELECT n + 1, resource, CASE item WHEN '' THEN '' ELSE item || n END, '', queue, '0-fresh', 'done',
-    '', 3, 2, 0, 0, NULL, {{start}}, {{start}}, FALSE, 0, 0, {{start}}, {{start}}, {{start}}
+SELECT n + 1, resource, CASE item WHEN '' THEN '' ELSE item || n END, '', queue, '0-fresh',
+    CASE WHEN n % :every = 1 AND item = 'recording-' THEN 'failed'
+        WHEN n % 10 = 4 OR n % 3 = 0 AND resource = 'meetingTranscripts'
+        THEN 'absent' ELSE 'done' END, '',
+    CASE WHEN n % 10 = 4 THEN 'excluded_by_policy'
+        WHEN n % :every = 2 AND resource = 'meetingParticipants' THEN 'no_permission'
+        WHEN n % 3 = 0 AND resource = 'meetingTranscripts' THEN 'not_available' END,
+    CASE WHEN n % :every = 1 AND item = 'recording-' THEN 'media_broken' END,
+    3, 2, 0, 0, NULL, {{start}}, {{start}}, FALSE, 0, 0, {{start}}, {{start}}, {{start}}
 FROM series, work
 """  # noqa: S608
 _FILES = f"""
@@ -96,7 +110,18 @@ _REOPEN = (
         "CASE WHEN meeting_row_id % 2 = 0 THEN {now} ELSE {later} END "
         "WHERE meeting_row_id <= :open AND resource = 'recordings' AND resource_id = ''"
     ),
-    "UPDATE meeting SET completed_at = NULL WHERE id <= :open",
+    (
+        "UPDATE ingest SET state = 'waiting', next_attempt_at = {later} "
+        "WHERE meeting_row_id <= :open AND meeting_row_id % 10 = 0 AND resource = 'meetings'"
+    ),
+    (
+        "UPDATE ingest SET state = 'running', heartbeat_at = {later} WHERE meeting_row_id <= :open "
+        "AND meeting_row_id % 10 = 6 AND resource = 'meetingParticipants'"
+    ),
+    (
+        "UPDATE meeting SET completed_at = NULL, webex_state = "
+        "CASE id % 10 WHEN 0 THEN 'inProgress' ELSE 'ended' END WHERE id <= :open"
+    ),
 )
 
 _PUT_TOGETHER = (
@@ -115,14 +140,14 @@ def grow(database: Database, have: int, want: int, base: int) -> None:
     for first in range(have, want, _AT_ONCE):
         with database.transaction() as session:
             last = min(first + _AT_ONCE, want) - 1
-            _add(session, database.is_sqlite, newest, first, last, base)
+            _add(session, database.is_sqlite, newest, first, last, (base, want))
             if first == 0:
                 _reopen(session, database.is_sqlite)
     _settle(database)
 
 
 def _add(
-    session: Session, is_sqlite: bool, newest: datetime, first: int, last: int, base: int
+    session: Session, is_sqlite: bool, newest: datetime, first: int, last: int, of: tuple[int, int]
 ) -> None:
     apart = 86_400 // A_DAY
     start = f"CAST(:newest AS timestamptz) - n * interval '{apart} seconds'"
@@ -131,7 +156,8 @@ def _add(
         start = f"datetime(:newest, '-' || (n * {apart}) || ' seconds') || '.000000'"
         words = "spoken"
     values = {"first": first, "last": last, "newest": f"{newest:%Y-%m-%d %H:%M:%S}+00:00"}
-    more = {"base": base, "rarely": max(1, base // HITS)}
+    base, want = of
+    more = {"base": base, "rarely": max(1, base // HITS), "every": max(10, want // FEW)}
     for each in _PLENTY:
         statement = text(each.format(start=start, words=words))
         used = {*statement.compile().params}

@@ -45,6 +45,7 @@ class RecordingOrder(_Order):
     prevent_download: bool = False
     format: Literal["MP4", "ARF", "UPLOADED"] = "MP4"
     topic: str | None = None
+    starts_after_seconds: Seconds = None
     delay_seconds: Seconds = None
     webhook_delay_seconds: Seconds = None
     faults: list[Fault] = []
@@ -60,6 +61,7 @@ class TranscriptOrder(_Order):
     snippets: Count = 12
     names_speakers: bool = True
     broken_bytes: bool = False
+    starts_after_seconds: Seconds = None
     delay_seconds: Seconds = None
     webhook_delay_seconds: Seconds = None
 
@@ -172,7 +174,7 @@ def record(
         video_bytes=order.bytes,
         reported_bytes=order.reported_bytes or order.bytes,
         duration_seconds=max(1, meeting.duration_seconds * 9 // 10),
-        recorded_at=meeting.start + timedelta(seconds=meeting.duration_seconds // 10),
+        recorded_at=_begun(meeting, order.starts_after_seconds, meeting.duration_seconds // 10),
         ready_at=ready_at,
         password=world.mint.secret(8),
         download_key=world.mint.secret(32),
@@ -195,7 +197,7 @@ def transcribe(
     transcript = Transcript(
         id=order.id or f"{world.mint.uuid()}_M_{meeting.series_id}",
         meeting_id=meeting.id,
-        start=min(meeting.start + timedelta(seconds=3), meeting.end),
+        start=_begun(meeting, order.starts_after_seconds, 3),
         lines=captions.spoken_lines(speakers, order.snippets, meeting.duration_seconds, topic),
         ready_at=ready_at,
         names_speakers=order.names_speakers,
@@ -203,6 +205,12 @@ def transcribe(
     )
     world.add_transcript(transcript)
     return transcript
+
+
+def _begun(meeting: Meeting, told_seconds: float | None, usual_seconds: float) -> datetime:
+    """When something began that began so long after the meeting did."""
+    seconds = usual_seconds if told_seconds is None else told_seconds
+    return min(meeting.start + timedelta(seconds=seconds), meeting.end)
 
 
 def _check_recording(order: RecordingOrder, world: World) -> None:

@@ -102,13 +102,19 @@ def test_the_benchmark_of_waiting_brings_every_meeting(tmp_path: Path) -> None:
 def test_the_benchmark_of_scale_asks_the_same_at_every_size_on_either_database(
     tmp_path: Path,
 ) -> None:
-    printed, written = run("scale", tmp_path, "--sizes", "100,200", "--rounds", "1")
+    sizes = ("--sizes", "200,300")
+    printed, written = run("scale", tmp_path, *sizes, "--rounds", "1", "--asks", "2")
 
-    titles = [section["title"] for section in written["sections"]]
-    assert titles == [f"{name}: milliseconds by meetings" for name in ("SQLite", "Postgres")]
-    for section in written["sections"]:
-        assert {"one sweep", "status", "list page"} <= set(section["measured"])
-        assert set(section["measured"]["status"]) == {"100", "200"}
+    sections = {section["title"]: section["measured"] for section in written["sections"]}
+    titles = [*sections]
+    said = ("milliseconds by meetings", "what people look at, p95 (median) in milliseconds")
+    assert [title for title in titles if not title.partition(": ")[2].startswith(said)] == []
+    for name in ("SQLite", "Postgres"):
+        measured = sections[f"{name}: milliseconds by meetings"]
+        assert {"one sweep", "status", "list page"} <= set(measured)
+        assert set(measured["status"]) == {"200", "300"}
+        looked = next(each for title, each in sections.items() if f"{name}: what" in title)
+        assert {"list: all", "one meeting", "search with 50 hits"} <= set(looked)
     assert all(f"## {title}" in printed for title in titles)
     assert list(tmp_path.rglob("*.db")) == []
 

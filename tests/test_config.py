@@ -13,6 +13,7 @@ from app.errors import SettingsError
 from app.models.policy import Policy
 from app.models.words import EXTRA_RESOURCES
 
+HASH = f"scrypt:256:8:1$salt${'0' * 128}"
 DEFAULTS: dict[str, Any] = {
     "WEBEX_API_URL": "https://webexapis.com/v1",
     "WEBEX_ACCESS_TOKEN": None,
@@ -252,6 +253,35 @@ def test_every_secret_is_known_and_nothing_else(monkeypatch: pytest.MonkeyPatch)
     }
     assert not any(secret in repr(settings) for secret in settings.secrets())
     assert settings.webhook_secrets == ("webhook-secret-1", "webhook-secret-2")
+
+
+def test_the_password_may_be_a_hash_in_whichever_quotes_it_came(
+    empty_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (empty_place / ".env").write_text(f"OPERATOR_PASSWORD='{HASH}'\n")
+    of_file = load_settings()
+    monkeypatch.setenv("OPERATOR_PASSWORD", f"'{HASH}'")
+    of_environment = load_settings()
+
+    for settings in (of_file, of_environment):
+        assert settings.operator_password == SecretStr(HASH)
+        assert settings.with_hashed_password() is settings
+
+
+def test_a_password_in_clear_becomes_the_same_hash_in_every_process() -> None:
+    told = {"operator_password": "an-operator-password", "webex_webhook_secret": "s"}
+    first, second = (load_settings(**told).with_hashed_password() for _ in range(2))
+    elsewhere = load_settings(**told | {"webex_webhook_secret": "t"}).with_hashed_password()
+
+    assert first.operator_password == second.operator_password
+    assert first.operator_password != elsewhere.operator_password
+    assert "an-operator-password" not in first.secrets()
+    assert load_settings().with_hashed_password().operator_password is None
+
+
+def test_half_a_hash_is_refused_with_what_makes_a_whole_one() -> None:
+    with pytest.raises(SettingsError, match=r"OPERATOR_PASSWORD: .*`webex-ingest password`"):
+        load_settings(operator_password=HASH[:-1])
 
 
 @pytest.mark.parametrize("name", sorted(DEFAULTS))

@@ -35,7 +35,7 @@ WORKERS = {name: command for name, command in PROCFILE.items() if " worker " in 
 FIELDS = {name.upper() for name in Settings.model_fields}
 EVERYWHERE = " --address=0.0.0.0"
 """What Flower is told in its container only, where loopback could not be published."""
-COMPOSE_ONLY = {"SETTINGS_FILE", "POSTGRES_PASSWORD"}
+COMPOSE_ONLY = {"SETTINGS_FILE", "POSTGRES_PASSWORD", "METRICS_TOKEN", "GRAFANA_PASSWORD"}
 
 
 def test_compose_and_procfile_run_the_same_processes() -> None:
@@ -93,7 +93,7 @@ def test_every_variable_that_compose_asks_for_is_in_the_example() -> None:
 
 
 def test_the_example_has_every_setting_and_no_other() -> None:
-    assert set(example()) == FIELDS | {"POSTGRES_PASSWORD"}
+    assert set(example()) == FIELDS | COMPOSE_ONLY - {"SETTINGS_FILE"}
 
 
 def test_the_example_shows_the_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ def test_every_image_has_a_version_and_no_registry() -> None:
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     images = {*bases, *(service["image"] for service in SERVICES.values())}
 
-    assert all(re.fullmatch(r"[a-z-]+(/[a-z-]+)?:\d[\w.-]*", image) for image in images), images
+    assert all(re.fullmatch(r"[a-z-]+(/[a-z-]+)?:v?\d[\w.-]*", image) for image in images), images
 
 
 def test_our_image_has_the_version_of_the_project() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from werkzeug.security import generate_password_hash
 
 from app.db.engine import Database
 from app.db.schema import migrate
@@ -23,7 +24,8 @@ from tests.servers import ValkeyServer
 
 CELERY = Path(sys.executable).with_name("celery")
 CONFIGURATION = Path(__file__).parent.parent / "flowerconfig.py"
-PASSWORD = "a-password-for-tests"
+PASSWORD = "a-password-for-tests-é"
+PASSWORD_HASH = generate_password_hash(PASSWORD, method="scrypt:256:8:1")
 INGEST_ID = 987_654_321
 """An argument that is easy to find again; there is no such ingest, so the task does nothing."""
 WORKER = "all@flower-test"
@@ -63,7 +65,7 @@ def environment(
         "ARCHIVE_DIR": str(folder / "archive"),
         "WEBEX_ACCESS_TOKEN": "an-access-token-for-tests",
         "WEBEX_WEBHOOK_SECRET": "a-webhook-secret-for-tests",
-        "OPERATOR_PASSWORD": PASSWORD,
+        "OPERATOR_PASSWORD": PASSWORD_HASH,
     }
     valkey.flush()
 
@@ -132,7 +134,7 @@ def test_no_secret_is_shown_either(flower: Flower, environment: dict[str, str]) 
 
     pages = [flower.ask(f"/worker/{quote(WORKER)}").text, flower.ask("/api/workers?refresh=1").text]
 
-    assert not any(secret in page for secret in (*secrets, PASSWORD) for page in pages)
+    assert not any(secret in page for secret in (*secrets, PASSWORD_HASH) for page in pages)
 
 
 @pytest.mark.parametrize(

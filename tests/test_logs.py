@@ -174,3 +174,27 @@ def test_a_secret_that_is_met_later_is_removed_as_well() -> None:
     line = remover(None, "info", {"event": "it was a-token-that-was-renewed"})
 
     assert line == {"event": "it was [removed]"}
+
+
+def test_a_log_into_a_file_has_no_colours_and_no_variables_of_functions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    configure_logs(log_format="console", secrets=())
+    try:
+        local = "variable" * 2
+        raise ValueError(len(local))
+    except ValueError:
+        structlog.get_logger().exception("failed")
+        logging.getLogger("library").exception("failed")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
+
+    assert written.getvalue().count("ValueError: 16") == 2
+    assert "\x1b" not in written.getvalue()
+    assert "variablevariable" not in written.getvalue()

@@ -9,6 +9,8 @@ from typing import Any
 import click
 import pytest
 from flask import Flask
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
@@ -21,6 +23,7 @@ from app.models.policy import Policy
 from app.models.words import Kind, Reason, State
 from app.runtime import Runtime, build_runtime
 from app.web.application import create_app
+from tests.db.rows import store_event
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -32,7 +35,7 @@ _NAMED = re.compile(
 )
 _ELSEWHERE = {
     "uv.lock",  # made by uv, and never committed
-    "r0011_remember_who_asked.py",  # an example
+    "r0015_remember_who_asked.py",  # an example
 }
 
 
@@ -99,12 +102,15 @@ def test_every_route_is_in_the_readme_and_no_other(app: Flask) -> None:
 def test_every_metric_is_in_the_readme_and_no_other(app: Flask, runtime: Runtime) -> None:
     with runtime.bench.database.transaction() as session:
         now = runtime.bench.clock()
-        tick(session, "sweep", now=now)
+        for name in ("sweep", "beat", "backfill"):
+            tick(session, name, now=now)
         put_account(session, "", now=now, access_expires_at=now)
+    names = {"resource": "meetings", "event": "ended", "data_id": "a_I_1"}
+    store_event(runtime.bench.database, b"1", **names, body="{}", now=now)
 
     answer = app.test_client().get("/metrics").text
 
-    real = set(re.findall(r"^(webex_ingest_\w+)", answer, re.MULTILINE))
+    real = {_told_name(family) for family in text_string_to_metric_families(answer)}
     assert set(re.findall(r"`(webex_ingest_\w+)`", README)) == real
 
 
@@ -134,7 +140,8 @@ def test_a_document_names_only_files_that_exist(document: str) -> None:
 def test_a_document_names_only_commands_and_targets_that_exist(document: str) -> None:
     told = "\n".join(_commands_in((ROOT / document).read_text()))
 
-    said = set(re.findall(r"webex-ingest ((?:webhooks |accounts |policy )?[a-z][a-z-]+)", told))
+    group = "(?:webhooks |accounts |policy |tokens )?"
+    said = set(re.findall(rf"webex-ingest ({group}[a-z][a-z-]+)", told))
     targets = set(re.findall(r"^(?:\$ )?make ([a-z-]+)", told, re.MULTILINE))
     assert said - {path for path, *_ in _real_commands(commands)} == set()
     assert targets - _make_targets() == set()
@@ -185,6 +192,10 @@ def _code_without_settings() -> Iterator[str]:
     for place in places:
         if place != ROOT / "app" / "config.py":
             yield place.read_text().replace("load_settings()", "settings")
+
+
+def _told_name(family: Metric) -> str:
+    return f"{family.name}_total" if family.type == "counter" else family.name
 
 
 def _told_command(cell: str) -> tuple[str, list[str], list[str]]:

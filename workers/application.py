@@ -5,9 +5,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from celery import Celery, signals
+from celery.concurrency.prefork import TaskPool as ForkingPool
 
 from app.db.schema import check_schema
+from app.db.ticks import BEAT
 from app.dispatch.broker import (
     ACCOUNTS_TASK,
     BACKFILL_TASK,
@@ -22,6 +25,8 @@ from app.errors import IngestError
 from app.logs import configure_logs
 from app.models.words import Queue
 from app.runtime import Runtime, required_broker
+from workers.pulse import begin_pulse, worker_names
+from workers.steady import is_steady
 from workers.stopping import SharedFlag, end_after, end_without_a_reader, ending
 from workers.tasks import register_tasks
 
@@ -64,6 +69,7 @@ def create_celery(build_runtime: Callable[[Callable[[], bool]], Runtime]) -> Cel
     if settings.scrub_days:
         app.conf.beat_schedule["scrub"] = _scheduled(SCRUB_TASK, SCRUB_LOOK_SECONDS)
     register_tasks(app, runtime)
+    runtime.counts.keep()
     _connect_signals(runtime, stop)
     return app
 
@@ -122,13 +128,59 @@ def _connect_signals(runtime: Runtime, stop: SharedFlag) -> None:
     def child_begins(**_: Any) -> None:
         end_without_a_reader()
 
-    def bound_the_end_of_beat(**_: Any) -> None:
+    def bound_the_end_of_beat() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, ending(signal.getsignal(number), LONGEST_STOP_SECONDS))
+
+    def beat_works(sender: Any, **_: Any) -> None:
+        bound_the_end_of_beat()
+        begin_pulse(runtime.bench, [BEAT], lives=lambda: is_steady(sender.scheduler))
 
     # Celery keeps only weak references to receivers unless told otherwise.
     signals.setup_logging.connect(set_up_logs, weak=False)
     signals.celeryd_init.connect(check_database, weak=False)
     signals.worker_shutting_down.connect(stop_working, weak=False)
     signals.worker_process_init.connect(child_begins, weak=False)
-    signals.beat_init.connect(bound_the_end_of_beat, weak=False)
+    signals.beat_init.connect(beat_works, weak=False)
+    _connect_tasks(runtime)
+    _connect_pulse(runtime)
+
+
+def _connect_pulse(runtime: Runtime) -> None:
+    """Let a worker say that it is there, from where its tasks run.
+
+    A process that forks others has no connection open: none may cross a fork.
+    """
+    names: list[str] = []
+
+    def worker_is_set_up(sender: str, instance: Any, **_: Any) -> None:
+        names[:] = worker_names(instance.app.amqp.queues.consume_from, sender)
+
+    def child_begins(**_: Any) -> None:
+        begin_pulse(runtime.bench, names)
+
+    def worker_begins(sender: Any, **_: Any) -> None:
+        if not isinstance(sender.pool, ForkingPool):
+            begin_pulse(runtime.bench, names)
+
+    signals.celeryd_after_setup.connect(worker_is_set_up, weak=False)
+    signals.worker_process_init.connect(child_begins, weak=False)
+    signals.worker_ready.connect(worker_begins, weak=False)
+
+
+def _connect_tasks(runtime: Runtime) -> None:
+    """Let each line that a task logs tell which one, and nothing be lost with a child that ends."""
+
+    def task_begins(sender: Any, task_id: str, **_: Any) -> None:
+        name = sender.name.removeprefix("webex_ingest.")
+        structlog.contextvars.bind_contextvars(task=name, task_id=task_id)
+
+    def task_ends(**_: Any) -> None:
+        structlog.contextvars.unbind_contextvars("task", "task_id")
+
+    def child_ends(**_: Any) -> None:
+        runtime.counts.flush_if_possible()
+
+    signals.task_prerun.connect(task_begins, weak=False)
+    signals.task_postrun.connect(task_ends, weak=False)
+    signals.worker_process_shutdown.connect(child_ends, weak=False)

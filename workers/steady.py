@@ -1,8 +1,13 @@
 """Beat's scheduler, for a clock that may be set back."""
 
+import math
+import time
 from typing import Any
 
 from celery.beat import Scheduler
+
+_LONGEST_SILENCE_SECONDS = 120
+"""Twice as long as the scheduler ever waits: tokens are looked at once a minute."""
 
 
 class SteadyScheduler(Scheduler):  # type: ignore[misc]
@@ -12,9 +17,12 @@ class SteadyScheduler(Scheduler):  # type: ignore[misc]
     """
 
     _heap: Any
+    ticked_at = math.inf
+    """When it was last at work, by the monotonic clock; it begins by being so."""
 
     def tick(self, *arguments: Any, **words: Any) -> Any:
         """Run what is due; the seconds until the next call."""
+        self.ticked_at = time.monotonic()
         if self._heap:
             first = self._heap[0]
             ahead = first.time - self._when(first.entry, 0)
@@ -24,3 +32,8 @@ class SteadyScheduler(Scheduler):  # type: ignore[misc]
                     entry.last_run_at = entry.default_now()
                 self._heap = None
         return super().tick(*arguments, **words)
+
+
+def is_steady(scheduler: SteadyScheduler) -> bool:
+    """Whether a scheduler has been at work lately, and not only its process there."""
+    return time.monotonic() - scheduler.ticked_at < _LONGEST_SILENCE_SECONDS

@@ -55,9 +55,15 @@ class Archive:
 
     def free_bytes(self) -> int | None:
         """The free bytes of the disk that the archive is on or will be made on."""
+        disk = self.disk()
+        return disk and disk[1]
+
+    def disk(self) -> tuple[int, int] | None:
+        """How many bytes that disk has, and how many of them are free."""
         for place in (self.root, *self.root.parents):
             try:
-                return shutil.disk_usage(place).free
+                usage = shutil.disk_usage(place)
+                return usage.total, usage.free
             except FileNotFoundError:
                 continue
             except OSError:

@@ -6,11 +6,12 @@ from typing import Any, TextIO
 
 import click
 
-from app.cli.output import json_option, print_json, print_table
+from app.cli.completion import complete_accounts
+from app.cli.output import json_option, print_json, print_table, say
 from app.cli.tools import command_runtime
 from app.errors import SettingsError, TokenRefused
 from app.ingestion.tokens import OF_SETTINGS
-from app.ingestion.wording import account_sentence
+from app.ingestion.wording import account_sentence, one_line
 from app.models.times import format_time, utc_now
 from app.models.words import Role
 from app.runtime import Runtime, oauth_app
@@ -26,13 +27,14 @@ def account_argument(*, default: str | None = None) -> Callable[[Any], Any]:
         required=default is None,
         default=default,
         callback=lambda _context, _parameter, name: _checked(name, default),
+        shell_complete=complete_accounts,
     )
 
 
 role_option = click.option(
     "--role",
     metavar="ROLE",
-    type=click.Choice([*Role]),
+    type=click.Choice([role.value for role in Role]),
     callback=lambda _context, _parameter, role: Role(role) if role else None,
     help="user, admin or compliance; default: what the scopes of the token say.",
 )
@@ -54,7 +56,11 @@ def check_key(runtime: Runtime) -> None:
 
 @click.group()
 def accounts() -> None:
-    """Add, list and remove the Webex accounts that are asked."""
+    """Add, list and remove the Webex accounts that are asked.
+
+    \b
+    Example: webex-ingest accounts list
+    """
 
 
 @accounts.command()
@@ -94,6 +100,9 @@ def add(
     """Add an account, or give it other tokens; `webex-ingest login NAME` does it in a browser.
 
     Tokens are read from files, since what is typed behind a command can be seen by others.
+
+    \b
+    Example: webex-ingest accounts add campus --refresh-token-file -
     """
     if (access_token_file is None) == (refresh_token_file is None):
         raise click.UsageError(
@@ -114,23 +123,25 @@ def add(
     if as_json:
         print_json({"account": name, "email": email, "renews": pair.refresh_token is not None})
     else:
-        click.echo(f"Account {name} is {email or 'somebody whose name Webex does not tell'}.")
+        say(f"Account {name} is {one_line(email) or 'somebody whose name Webex does not tell'}.")
         _tell_of_twins(runtime, name, email)
 
 
 @accounts.command("list")
 @json_option
 def list_accounts(as_json: bool) -> None:
-    """List the accounts, and how long their tokens last."""
+    """List the accounts, and how long their tokens last.
+
+    \b
+    Example: webex-ingest accounts list
+    """
     bench = command_runtime().bench
     standings = bench.accounts.standings()
     if as_json:
         print_json([each.model_dump(mode="json") for each in standings])
         return
     if not standings:
-        click.echo(
-            "There are no accounts yet: set WEBEX_ACCESS_TOKEN, or run `webex-ingest login`."
-        )
+        say("There are no accounts yet: set WEBEX_ACCESS_TOKEN, or run `webex-ingest login`.")
         return
     rows = [
         (
@@ -142,28 +153,33 @@ def list_accounts(as_json: bool) -> None:
         )
         for each in standings
     ]
-    print_table(("ACCOUNT", "WHO", "TOKEN UNTIL", "SIGN-IN UNTIL", "STATE"), rows)
+    head = ("ACCOUNT", "WHO", "TOKEN UNTIL", "SIGN-IN UNTIL", "STATE")
+    print_table(head, rows, whole=("ACCOUNT",))
 
 
 @accounts.command()
 @account_argument(default=OF_SETTINGS)
 @json_option
 def remove(name: str, as_json: bool) -> None:
-    """Forget an account and its tokens; what it has brought stays."""
+    """Forget an account and its tokens; what it has brought stays.
+
+    \b
+    Example: webex-ingest accounts remove campus
+    """
     accounts = command_runtime().bench.accounts
     waiting = accounts.remove(name)
     comes_back = name == OF_SETTINGS and accounts.keeper.is_given
     if as_json:
         print_json({"account": name, "waiting": waiting, "in_settings": comes_back})
         return
-    click.echo(f"Account {account_text(name)} is forgotten.")
+    say(f"Account {account_text(name)} is forgotten.")
     if comes_back:
-        click.echo(
+        say(
             "The settings describe it still, and it is asked with their token: take "
             "WEBEX_ACCESS_TOKEN and WEBEX_REFRESH_TOKEN out of them to end that."
         )
     if waiting:
-        click.echo(
+        say(
             f"{waiting} resource(s) of its meetings are not stored yet and wait until an account "
             "of this name is there again."
         )
@@ -176,9 +192,7 @@ def _tell_of_twins(runtime: Runtime, name: str, email: str | None) -> None:
         if email and each.email == email and each.name != name
     ]
     if others:
-        click.echo(
-            f"So is {', '.join(others)}: one of them is enough, and each has its own budget."
-        )
+        say(f"So is {', '.join(others)}: one of them is enough, and each has its own budget.")
 
 
 def _checked(name: str, default: str | None) -> str:

@@ -1,6 +1,5 @@
 """``backfill``: what Webex lists of some days and nobody told us of."""
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,8 @@ import click
 from app.cli.accounts import account_text
 from app.cli.days import DAY, check_span, end_of, start_of
 from app.cli.follow import follow
-from app.cli.output import json_option, print_json, print_table
+from app.cli.output import complain, json_option, print_json, print_table, say
+from app.cli.progress import progress, shows_lines
 from app.cli.tools import command_runtime, wait_for_budget
 from app.cli.work import wait_option
 from app.db.cursors import Feed
@@ -24,8 +24,8 @@ from app.models.times import format_time
 
 
 @click.command()
-@click.option("--from", "since", type=DAY, required=True, help="From this UTC day on ...")
-@click.option("--to", "until", type=DAY, required=True, help="... to this one, included.")
+@click.option("--from", "since", type=DAY, required=True, help="From this UTC day on.")
+@click.option("--to", "until", type=DAY, required=True, help="To this UTC day, included.")
 @click.option("--host", metavar="EMAIL", help="Only meetings of this host.")
 @click.option("--dry-run", is_flag=True, help="Say what is new, and change nothing.")
 @wait_option
@@ -33,9 +33,13 @@ from app.models.times import format_time
 def backfill(
     since: datetime, until: datetime, host: str | None, dry_run: bool, wait: bool, as_json: bool
 ) -> None:
-    """Look through Webex's lists of some days, and ingest what no webhook told of.
+    """Ingest what Webex lists and no webhook told of.
 
-    Started again after it was stopped it goes on where it was. What is fresh goes first.
+    Looks through Webex's lists of some UTC days. Started again after it was stopped it goes on
+    where it was. What is fresh goes first.
+
+    \b
+    Example: webex-ingest backfill --from 2026-03-01 --to yesterday --dry-run
     """
     check_span(since, until)
     bench = command_runtime().bench
@@ -48,8 +52,7 @@ def backfill(
             told.count(step)
     except KeyboardInterrupt:
         stopped = "Nothing was changed." if dry_run else "The same command goes on where it was."
-        click.echo(f"\nStopped. {stopped}", err=True)
-        raise SystemExit(1) from None
+        raise click.Abort(stopped) from None
     complete = None
     if wait and not dry_run and told.meeting_ids:
         complete = follow(bench, sorted(told.meeting_ids), quiet=as_json)
@@ -96,7 +99,7 @@ def _steps(
         return steps, len(feeds) * (span.until - span.since)
     is_new = not use_case.left_of(bench, purpose)
     if not is_new:
-        click.echo("Going on where it was stopped.", err=True)
+        say("Going on where it was stopped.", err=True)
     use_case.begin(bench, purpose, span, told.refuse, is_new=is_new)
     left = use_case.left_of(bench, purpose)
     steps = use_case.read_on(
@@ -107,14 +110,13 @@ def _steps(
 
 def _shown(steps: Iterable[Step], whole: timedelta, *, quiet: bool) -> Iterator[Step]:
     """Show steps as they come: a bar on a terminal, a line for each elsewhere."""
-    on_terminal = sys.stdout.isatty()
-    hours = max(1, round(whole.total_seconds() / 3600))
-    hidden = quiet or not on_terminal
-    with click.progressbar(length=hours, label="Reading lists", hidden=hidden) as bar:
+    tells, seconds = shows_lines(quiet=quiet), 0.0
+    with progress("Reading lists", whole.total_seconds(), quiet=quiet, lines=False) as show:
         for step in steps:
-            if not quiet and not on_terminal:
-                click.echo(_line(step))
-            bar.update(round((step.reached - step.since).total_seconds() / 3600))
+            if tells:
+                say(_line(step))
+            seconds += (step.reached - step.since).total_seconds()
+            show(seconds, f"until {format_time(step.reached)}")
             yield step
 
 
@@ -144,9 +146,9 @@ def _print(told: _Told, *, dry_run: bool, complete: bool | None, as_json: bool) 
         return
     _print_lists(told)
     were = "would be" if dry_run else "were" if complete else "will be"
-    click.echo(f"{len(told.meeting_ids)} meeting(s) {were} ingested.")
+    say(f"{len(told.meeting_ids)} meeting(s) {were} ingested.")
     for feed, error in told.refused:
-        click.echo(f"webex-ingest: {_name(feed)} could not be read to the end: {error}", err=True)
+        complain(f"{_name(feed)} could not be read to the end: {error}")
 
 
 def _print_lists(told: _Told) -> None:

@@ -1,15 +1,15 @@
 """Following meetings to their end: a bar on a terminal, plain lines elsewhere."""
 
-import shutil
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import click
 
+from app.cli.output import say
+from app.cli.progress import progress, shows_lines
 from app.ingestion.status import meeting_status
-from app.ingestion.wording import running_text
+from app.ingestion.wording import one_line, running_text
 from app.ingestion.workbench import Workbench
 from app.models.status import IngestStatus, MeetingStatus
 from app.models.times import format_time
@@ -17,8 +17,6 @@ from app.models.words import EXTRA_RESOURCES, State
 
 _LOOK_SECONDS = 0.5
 _LINE_SECONDS = 5
-_BAR_COLUMNS = 12
-_BAR = "[%(bar)s]  %(info)s  %(label)s"
 _ENDED = (State.DONE, State.ABSENT, State.FAILED)
 
 
@@ -28,33 +26,31 @@ def follow(bench: Workbench, meeting_ids: Sequence[str], *, quiet: bool = False)
     The workers do the work; this only watches, and may be stopped at any time. Other resources
     hold no meeting back: those that Webex is asked for later only are named at the end.
     """
-    on_terminal = sys.stdout.isatty()
+    try:
+        meetings = _watch(bench, meeting_ids, quiet=quiet)
+    except KeyboardInterrupt:
+        raise click.Abort("The work goes on; `webex-ingest status` says how far it is.") from None
+    for line in _later_lines(meetings, bench.clock()) if not quiet else ():
+        say(line)
+    return all(meeting.complete for meeting in meetings)
+
+
+def _watch(bench: Workbench, meeting_ids: Sequence[str], *, quiet: bool) -> list[MeetingStatus]:
+    tells = shows_lines(quiet=quiet)
     lines = PlainLines()
-    with click.progressbar(
-        length=100,
-        bar_template=_BAR,
-        width=_BAR_COLUMNS,
-        show_eta=False,
-        hidden=quiet or not on_terminal,
-    ) as bar:
+    with progress("", 100, quiet=quiet, lines=False) as show:
         while True:
             meetings = _look(bench, meeting_ids)
-            if not quiet and not on_terminal:
-                for line in lines.of(meetings, time.monotonic()):
-                    click.echo(line)
+            for line in lines.of(meetings, time.monotonic()) if tells else ():
+                say(line)
             now = bench.clock()
             ingests = [
                 each for meeting in meetings for each in meeting.ingests if not _is_later(each, now)
             ]
-            # Not by update(): new work may take the bar back, and the words change without a step.
-            bar.pos, bar.label = percent_done(ingests), _words_beside_bar(ingests)
-            bar.render_progress()
+            show(percent_done(ingests), _words_beside_bar(ingests))
             if ingests and all(each.state in _ENDED for each in ingests):
-                break
+                return meetings
             time.sleep(_LOOK_SECONDS)
-    for line in _later_lines(meetings, now) if not quiet else ():
-        click.echo(line)
-    return all(meeting.complete for meeting in meetings)
 
 
 class PlainLines:
@@ -131,11 +127,7 @@ def _look(bench: Workbench, meeting_ids: Sequence[str]) -> list[MeetingStatus]:
 
 def _words_beside_bar(ingests: Sequence[IngestStatus]) -> str:
     ended = sum(each.state in _ENDED for each in ingests)
-    said = downloads_text(ingests) or f"{ended} of {len(ingests)} done"
-    beside = len(_BAR % {"bar": " " * _BAR_COLUMNS, "info": "100%", "label": ""})
-    # A line that wraps could not be drawn over again.
-    room = shutil.get_terminal_size().columns - beside - 1
-    return said[: max(0, room)]
+    return downloads_text(ingests) or f"{ended} of {len(ingests)} done"
 
 
 def _share_done(ingest: IngestStatus) -> float:
@@ -148,4 +140,4 @@ def _share_done(ingest: IngestStatus) -> float:
 
 def _line_of(ingest: IngestStatus) -> str:
     why = running_text(ingest) if ingest.is_transferring else ingest.reason or ingest.error
-    return ": ".join(filter(None, [ingest.state, why]))
+    return ": ".join(filter(None, [ingest.state, one_line(why)]))

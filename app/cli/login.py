@@ -12,10 +12,11 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from app.cli.accounts import account_argument, account_text, check_key, role_option
-from app.cli.output import json_option, print_json
+from app.cli.output import json_option, print_json, say
 from app.cli.tools import command_runtime
 from app.errors import SettingsError, SignInRefused
 from app.ingestion.tokens import OF_SETTINGS
+from app.ingestion.wording import one_line
 from app.models.times import utc_now
 from app.models.words import Role
 from app.runtime import Runtime, oauth_app
@@ -55,10 +56,14 @@ def login(
     role: Role | None,
     as_json: bool,
 ) -> None:
-    """Sign in at Webex as account NAME and keep its tokens, encrypted.
+    """Sign in at Webex in a browser, and keep the tokens.
 
-    Without NAME it is the account of the settings. WEBEX_CLIENT_ID and WEBEX_CLIENT_SECRET are
+    The tokens of account NAME are kept encrypted; without NAME it is the account of the settings.
+    WEBEX_CLIENT_ID and WEBEX_CLIENT_SECRET are
     those of an Integration at developer.webex.com that has the redirect URI.
+
+    \b
+    Example: webex-ingest login campus --paste
     """
     _check_redirect_uri(redirect_uri, here=not paste)
     runtime = command_runtime()
@@ -66,7 +71,7 @@ def login(
     consent = Consent.begin(oauth_app(runtime.settings), redirect_uri)
     asked = tuple(scopes.split()) if scopes else _scopes_of(runtime, name)
     address = consent.address(str(runtime.settings.webex_api_url), asked)
-    click.echo(f"Open this address in a browser, sign in and agree:\n\n  {address}\n", err=True)
+    say(f"Open this address in a browser, sign in and agree:\n\n  {address}\n", err=True)
     if paste:
         code = consent.code_of(click.prompt(_PASTE, err=True))
     else:
@@ -96,10 +101,10 @@ def _keep(
     if as_json:
         print_json({"account": name, "email": email, "scopes": pair.scopes})
         return
-    click.echo(f"Signed in as {email or 'somebody whose name Webex does not tell'}.")
-    click.echo(f"The tokens are kept, encrypted, as account {account_text(name)}.")
+    say(f"Signed in as {one_line(email) or 'somebody whose name Webex does not tell'}.")
+    say(f"The tokens are kept, encrypted, as account {account_text(name)}.")
     if name == OF_SETTINGS and runtime.settings.webex_access_token is not None:
-        click.echo("WEBEX_ACCESS_TOKEN is not used any more: remove it from the settings.")
+        say("WEBEX_ACCESS_TOKEN is not used any more: remove it from the settings.")
 
 
 def _check_redirect_uri(redirect_uri: str, *, here: bool) -> None:
@@ -155,7 +160,7 @@ def _listen(consent: Consent, open_browser: Callable[[], object]) -> str:
     thread.start()
     try:
         open_browser()
-        click.echo("Waiting for the answer…", err=True)
+        say("Waiting for the answer…", err=True)
         if not answered.wait(_LONGEST_SIGN_IN_SECONDS):
             raise SignInRefused("nobody signed in within ten minutes")
     finally:

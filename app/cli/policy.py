@@ -9,7 +9,7 @@ import click
 
 from app.cli.accounts import account_text
 from app.cli.days import DAY, check_span, end_of, start_of
-from app.cli.output import json_option, print_json, print_table
+from app.cli.output import complain, json_option, print_json, print_table, say
 from app.cli.tools import command_runtime
 from app.db.auto_record import flips
 from app.errors import NotFound, WebexError
@@ -23,7 +23,6 @@ from app.models.words import Flip
 from app.runtime import Runtime
 
 _WEEK = timedelta(days=7)
-_LONGEST_TEXT = 40
 
 _FORECASTS = {
     Flip.SWITCHING: "would be switched on",
@@ -51,7 +50,9 @@ def _span_options(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             help="Whose planned meetings administrators see, besides hosts that the policy names.",
         ),
-        click.option("--to", "until", type=DAY, help="... to this one; default: in a week."),
+        click.option(
+            "--to", "until", type=DAY, help="To this UTC day, included; default: in a week."
+        ),
         click.option(
             "--from", "since", type=DAY, help="From this UTC day on; default: a week ago."
         ),
@@ -62,7 +63,11 @@ def _span_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def policy() -> None:
-    """Say what the policy records and leaves out, and take back what it switched on."""
+    """Say what the policy records and leaves out, or undo it.
+
+    \b
+    Example: webex-ingest policy check
+    """
 
 
 @policy.command()
@@ -71,7 +76,13 @@ def policy() -> None:
 def check(
     since: datetime | None, until: datetime | None, hosts: tuple[str, ...], as_json: bool
 ) -> None:
-    """Show what the policy makes of all meetings of some days; changes nothing anywhere."""
+    """Show what the policy makes of all meetings of some days.
+
+    Changes nothing anywhere. Exits with 1 if an account could not be asked for all of them.
+
+    \b
+    Example: webex-ingest policy check --from yesterday
+    """
     runtime = command_runtime()
     found, are_all = _forecasts(runtime, _span(since, until, hosts))
     if as_json:
@@ -84,11 +95,11 @@ def check(
 
 def _print_forecasts(runtime: Runtime, found: Sequence[Forecast]) -> None:
     if not (runtime.settings.policy.switches_on or runtime.settings.policy.excludes):
-        click.echo("No policy is set (POLICY_FILE): nothing is switched on, all is ingested.")
+        say("No policy is set (POLICY_FILE): nothing is switched on, all is ingested.")
     if found:
         head = ("START", "HOST", "TITLE", "RECORD", "INGEST", "BECAUSE", "MEETING")
-        print_table(head, [_forecast_row(each) for each in found])
-    click.echo(_summary(found))
+        print_table(head, [_forecast_row(each) for each in found], whole=("MEETING",))
+    say(_summary(found))
 
 
 @policy.command()
@@ -102,10 +113,14 @@ def apply(
     hosts: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Let the policy look at planned meetings that are there already, as if they were new.
+    """Let the policy look at planned meetings again.
 
-    Those that are named are looked at even if they were undone. Returns once that is recorded;
-    `webex-ingest policy list` shows what came of it.
+    Meetings that were there before it are looked at as if they were new. Those that are named are
+    looked at even if they were undone. Returns once that is recorded; `webex-ingest policy list`
+    shows what came of it.
+
+    \b
+    Example: webex-ingest policy apply --to 2026-04-30
     """
     runtime = command_runtime()
     if not runtime.settings.policy.switches_on:
@@ -119,7 +134,7 @@ def apply(
     if as_json:
         print_json({"meetings": applied})
     else:
-        click.echo(f"{len(applied)} planned meeting(s) will be looked at.")
+        say(f"{len(applied)} planned meeting(s) will be looked at.")
     if not are_all:
         raise SystemExit(1)
 
@@ -127,17 +142,21 @@ def apply(
 @policy.command("list")
 @json_option
 def list_flips(as_json: bool) -> None:
-    """List the planned meetings that the policy has looked at and wanted."""
+    """List the planned meetings that the policy has wanted.
+
+    \b
+    Example: webex-ingest policy list
+    """
     runtime = command_runtime()
     with runtime.bench.database.reading() as session:
         rows = flips(session, [each for each in Flip if each is not Flip.NOT_WANTED])
     if as_json:
         print_json([_flip_json(each) for each in rows])
     elif not rows:
-        click.echo("The policy has not wanted any planned meeting to be recorded yet.")
+        say("The policy has not wanted any planned meeting to be recorded yet.")
     else:
         head = ("START", "HOST", "TITLE", "RECORDING", "BECAUSE", "MEETING")
-        print_table(head, [_flip_row(each) for each in rows])
+        print_table(head, [_flip_row(each) for each in rows], whole=("MEETING",))
 
 
 @policy.command()
@@ -145,7 +164,13 @@ def list_flips(as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="Everything that was ever switched on.")
 @json_option
 def undo(meeting_ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Switch off again what the policy switched on; it is left alone from then on."""
+    """Switch off again what the policy switched on.
+
+    It is left alone from then on. Exits with 1 if Webex refused one.
+
+    \b
+    Example: webex-ingest policy undo --all
+    """
     if bool(meeting_ids) == everything:
         raise click.UsageError("name the meetings, or say --all")
     bench = command_runtime().bench
@@ -153,9 +178,9 @@ def undo(meeting_ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
     if as_json:
         print_json([{"meeting_id": each, "error": error} for each, error in came.items()])
     elif not came:
-        click.echo("Nothing is switched on that could be undone.")
+        say("Nothing is switched on that could be undone.")
     for each, error in came.items() if not as_json else ():
-        click.echo(f"{each}: {error or 'is not recorded automatically any more'}")
+        say(f"{each}: {one_line(error) or 'is not recorded automatically any more'}")
     if any(came.values()):
         raise SystemExit(1)
 
@@ -175,8 +200,7 @@ def _forecasts(runtime: Runtime, span: _Span) -> tuple[list[Forecast], bool]:
 
     def tell(name: str, error: WebexError) -> None:
         unasked.append(name)
-        text = f"webex-ingest: account {account_text(name)} could not tell everything: {error}"
-        click.echo(text, err=True)
+        complain(f"account {account_text(name)} could not tell everything: {error}")
 
     found = use_case.forecast(
         runtime.bench, since=span.since, until=span.until, hosts=span.hosts, unasked=tell
@@ -219,7 +243,7 @@ def _forecast_row(each: Forecast) -> tuple[str, ...]:
     return (
         _when(each.meeting.start),
         each.meeting.host_email or "",
-        _short(each.meeting.title),
+        each.meeting.title or "",
         record,
         "yes" if each.ingest.wanted else "no",
         "; ".join(dict.fromkeys(filter(None, reasons))),
@@ -246,7 +270,7 @@ def _flip_row(row: AutoRecord) -> tuple[str, ...]:
     return (
         _when(row.start_at),
         row.host_email or "",
-        _short(row.title),
+        row.title or "",
         "to be undone" if _is_half_undone(row) else row.flip.replace("_", " "),
         row.why or row.rule or "",
         row.meeting_id,
@@ -259,8 +283,3 @@ def _is_half_undone(row: AutoRecord) -> bool:
 
 def _when(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else ""
-
-
-def _short(text: str | None) -> str:
-    words = one_line(text)
-    return words if len(words) <= _LONGEST_TEXT else f"{words[: _LONGEST_TEXT - 1]}…"

@@ -1,38 +1,45 @@
 """``rebuild``: the database from the archive, and meetings that were copied into it."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
+from click.shell_completion import CompletionItem
 
 from app.archive.reading import read_manifest
-from app.cli.output import json_option, print_json, print_table
+from app.cli.output import complain, json_option, print_json, print_table, say
+from app.cli.progress import progress
 from app.cli.tools import command_runtime
 from app.errors import FolderRefused
 from app.ingestion import rebuild as use_case
 from app.ingestion.integrity import Finding, what_comes
 from app.ingestion.rebuild import Fate, Rebuilt
 from app.ingestion.storing import usual_folder
-from app.ingestion.wording import one_line, size_text
+from app.ingestion.wording import size_text
 from app.ingestion.workbench import Workbench
-
-_LINE_EACH = 1000
 
 
 @click.command()
-@click.argument("folders", metavar="[FOLDER...]", nargs=-1)
+@click.argument(
+    "folders",
+    metavar="[FOLDER...]",
+    nargs=-1,
+    shell_complete=lambda _context, _parameter, begun: [CompletionItem(begun, type="dir")],
+)
 @click.option("--deep", is_flag=True, help="Read every byte and compare the checksums.")
 @click.option("--dry-run", is_flag=True, help="Say what would be added, and change nothing.")
 @json_option
 def rebuild(folders: tuple[str, ...], deep: bool, dry_run: bool, as_json: bool) -> None:
-    """Add the meetings of the archive that the database does not know, or of some folders in it.
+    """Add the meetings of the archive that are not known here.
 
-    That makes a lost database again, and takes in what was copied into the archive from another
-    machine. What is known already stays as it is. What is missing or changed is fetched again
-    from Webex. Links, and folders that begin with a dot, are passed over.
-    Exits with 1 when anything was refused, missing or changed.
+    All of them, or those of some folders in the archive. That makes a lost database again, and
+    takes in what was copied into the archive from another machine. What is known already stays as
+    it is. What is missing or changed is fetched again from Webex. Links, and folders that begin
+    with a dot, are passed over. Exits with 1 when anything was refused, missing or changed.
+
+    \b
+    Example: webex-ingest rebuild --dry-run
     """
     bench = command_runtime().bench
     tops = [_inside(bench, each) for each in folders]
@@ -42,8 +49,7 @@ def rebuild(folders: tuple[str, ...], deep: bool, dry_run: bool, as_json: bool) 
             told.count(each)
     except KeyboardInterrupt:
         stopped = "Nothing was changed." if dry_run else "The same command goes on where it was."
-        click.echo(f"\nStopped. {stopped}", err=True)
-        raise SystemExit(1) from None
+        raise click.Abort(stopped) from None
     if as_json:
         print_json({"dry_run": dry_run, "deep": deep, **told.as_json()})
     else:
@@ -87,13 +93,13 @@ class _Told:
             rows = [
                 (each.meeting_id, each.path, each.damage, what_comes(each)) for each in self.lacking
             ]
-            print_table(("MEETING", "FILE", "FOUND", "WHAT COMES OF IT"), rows)
+            print_table(("MEETING", "FILE", "FOUND", "WHAT COMES OF IT"), rows, whole=("MEETING",))
         for each in self.refused:
-            click.echo(f"webex-ingest: {one_line(f'{each.folder}: {each.why}')}", err=True)
+            complain(f"{each.folder}: {each.why}")
         were = "would be" if dry_run else "were"
         how = "every byte read" if deep else "by name and size; --deep reads every byte"
         size = size_text(self.bytes)
-        click.echo(
+        say(
             f"{self.added} meeting(s) with {self.files} file(s), {size}, {were} added ({how}); "
             f"{self.known} known already, {len(self.refused)} refused."
         )
@@ -107,17 +113,13 @@ def _text(name: str) -> str:
 def _shown(
     bench: Workbench, tops: Sequence[Path], *, deep: bool, dry_run: bool, quiet: bool
 ) -> Iterator[Rebuilt]:
-    """Each folder as it is done: a bar on a terminal, a line now and then elsewhere."""
+    """Each folder as it is done, and how far that is."""
     made: Iterable[Rebuilt] = use_case.rebuild(bench, tops, deep=deep, dry_run=dry_run)
     whole = sum(1 for _ in use_case.places(bench, tops))
-    on_terminal = sys.stdout.isatty()
-    hidden = quiet or not on_terminal
-    with click.progressbar(length=max(1, whole), label="Reading folders", hidden=hidden) as bar:
+    with progress("Reading folders", whole, quiet=quiet) as show:
         for number, each in enumerate(made, start=1):
             yield each
-            bar.update(1)
-            if not quiet and not on_terminal and number % _LINE_EACH == 0:
-                click.echo(f"{number} of {whole} folder(s)")
+            show(number, f"{number} of {whole}")
 
 
 def _inside(bench: Workbench, name: str) -> Path:

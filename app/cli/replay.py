@@ -8,7 +8,7 @@ import click
 
 from app.cli.days import DAY, check_span, end_of, start_of
 from app.cli.follow import follow
-from app.cli.output import json_option, print_json
+from app.cli.output import json_option, print_json, say
 from app.cli.tools import command_runtime
 from app.cli.work import wait_option
 from app.ingestion import replay as use_case
@@ -24,16 +24,20 @@ _SWEEP_EXPIRES_SECONDS = 10
 
 @click.command()
 @click.option("--from", "since", type=DAY, help="Events that came last on this UTC day or later.")
-@click.option("--to", "until", type=DAY, help="... and on this UTC day or earlier.")
+@click.option("--to", "until", type=DAY, help="Events that came last on this UTC day or earlier.")
 @click.option("--quarantined", is_flag=True, help="Only those of which nothing came.")
 @wait_option
 @json_option
 def replay(
     since: datetime | None, until: datetime | None, quarantined: bool, wait: bool, as_json: bool
 ) -> None:
-    """Work through stored webhooks again, all of them unless you say which.
+    """Work through stored webhooks again.
 
-    What is done stays done; a file is downloaded again only where Webex has another one.
+    All of them unless you say which. What is done stays done; a file is downloaded again only
+    where Webex has another one.
+
+    \b
+    Example: webex-ingest replay --quarantined
     """
     check_span(since, until)
     runtime = command_runtime()
@@ -48,7 +52,7 @@ def replay(
         # Without a broker of its own to ask, `serve` finds them with its next sweep.
         runtime.broker.ask_for_sweep(expires_seconds=_SWEEP_EXPIRES_SECONDS)
     if not as_json:
-        click.echo(_told(replayed))
+        say(_told(replayed))
     meetings = _followed(bench, replayed) if wait else []
     ended_well = follow(bench, meetings, quiet=as_json) if meetings else True
     if as_json:
@@ -72,7 +76,7 @@ def _followed(bench: Workbench, replayed: Replayed) -> list[str]:
     tell_at = time.monotonic() + _SILENT_SECONDS
     while left := use_case.still_new(bench, replayed):
         if time.monotonic() > tell_at:
-            click.echo(_waits_for(left), err=True)
+            say(_waits_for(left), err=True)
             tell_at = math.inf
         time.sleep(_LOOK_SECONDS)
     return use_case.meetings_of(bench, replayed)

@@ -1,14 +1,12 @@
 """``report``: every meeting that Webex lists of some days, against what is here."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import click
 
 from app.cli.days import DAY, check_span, end_of, start_of
-from app.cli.output import print_json, print_table
+from app.cli.output import complain, print_csv, print_json, print_table, say
 from app.cli.tools import command_runtime, wait_for_budget
 from app.ingestion.report import make_report, span_of
 from app.ingestion.wording import age_text, one_line, size_text
@@ -29,7 +27,7 @@ _COUNTED = {
 
 @click.command()
 @click.option("--from", "since", type=DAY, help="From this UTC day on; default: a week ago.")
-@click.option("--to", "until", type=DAY, help="... to this one, included; default: today.")
+@click.option("--to", "until", type=DAY, help="To this UTC day, included; default: today.")
 @click.option(
     "--format",
     "form",
@@ -41,10 +39,13 @@ _COUNTED = {
 )
 @click.option("--json", "form", flag_value="json", help="The same as --format json.")
 def report(since: datetime | None, until: datetime | None, form: str) -> None:
-    """Compare every meeting that Webex lists of some days with what is here.
+    """Compare what Webex lists of some days with what is here.
 
     Exits with 1 when there is a gap: a meeting that Webex lists and nobody knows here, that has
     failed, or that waits for longer than it should have to. What is absent for a reason is none.
+
+    \b
+    Example: webex-ingest report --from 2026-03-01 --to yesterday
     """
     check_span(since, until)
     bench = command_runtime().bench
@@ -54,7 +55,7 @@ def report(since: datetime | None, until: datetime | None, form: str) -> None:
     made = make_report(bench, begin, end, wait=wait_for_budget)
     _PRINT[form](made)
     for sentence in made.unread:
-        click.echo(f"webex-ingest: Webex's list could not be read to its end: {sentence}", err=True)
+        complain(f"Webex's list could not be read to its end: {sentence}")
     if not made.is_proof:
         raise SystemExit(1)
 
@@ -62,18 +63,18 @@ def report(since: datetime | None, until: datetime | None, form: str) -> None:
 def _print_tables(made: Report) -> None:
     if made.lines:
         _print_totals("DAY", totals_by(made.lines, lambda each: each.day))
-        click.echo()
+        say()
         _print_totals("HOST", totals_by(made.lines, lambda each: one_line(each.host_email) or "?"))
-        click.echo()
+        say()
     for each in made.gaps[:_MOST_GAPS]:
-        click.echo(_gap(each))
+        say(_gap(each))
     if len(made.gaps) > _MOST_GAPS:
-        click.echo(f"and {len(made.gaps) - _MOST_GAPS} more: see `--format csv`")
+        say(f"and {len(made.gaps) - _MOST_GAPS} more: see `--format csv`")
     unlisted = [each for each in made.lines if each.is_listed is False]
     if unlisted:
-        click.echo(f"{len(unlisted)} meeting(s) are here that Webex does not list any more.")
-    click.echo(_lag(made))
-    click.echo(_verdict(made))
+        say(f"{len(unlisted)} meeting(s) are here that Webex does not list any more.")
+    say(_lag(made))
+    say(_verdict(made))
 
 
 def _print_totals(head: str, totals: Sequence[Totals]) -> None:
@@ -141,17 +142,12 @@ def _json(line: ReportLine) -> dict[str, object]:
 
 
 def _print_csv(made: Report) -> None:
-    out = io.StringIO()
     names = [
         *("day", "meeting_id", "host_email", "title", "standing", "gap", "is_listed"),
         *("missing", "absent", "bytes", "end", "archived", "lag_seconds"),
     ]
-    table = csv.writer(out)
-    table.writerow(names)
-    for each in made.lines:
-        told = _json(each) | {"lag_seconds": each.lag_seconds}
-        table.writerow([_cell(told[name]) for name in names])
-    click.echo(out.getvalue(), nl=False)
+    lines = [_json(each) | {"lag_seconds": each.lag_seconds} for each in made.lines]
+    print_csv(names, [[_cell(line[name]) for name in names] for line in lines])
 
 
 def _cell(value: object) -> object:

@@ -1,7 +1,5 @@
 """``search``: who said some words, in which meeting, and when."""
 
-import shutil
-import sys
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,7 +9,7 @@ from unicodedata import east_asian_width
 import click
 
 from app.cli.days import DAY, check_span, end_of, start_of
-from app.cli.output import json_option, print_json
+from app.cli.output import json_option, padded, print_json, say, terminal_columns
 from app.config import load_settings
 from app.db.schema import check_schema
 from app.db.search import Term, terms_of
@@ -22,14 +20,15 @@ from app.models.spoken import words_of
 from app.opening import open_database
 
 _MOST_SPEAKER = 20
+_LEAST_TEXT = 16
 
 
 @click.command()
 @click.argument("words", nargs=-1, required=True)
 @click.option("--speaker", metavar="NAME", help="Said by this one: part of a name or an email.")
 @click.option("--host", metavar="EMAIL", help="In meetings of this host.")
-@click.option("--from", "since", type=DAY, help="In meetings from this UTC day on ...")
-@click.option("--to", "until", type=DAY, help="... to this one, included.")
+@click.option("--from", "since", type=DAY, help="In meetings from this UTC day on.")
+@click.option("--to", "until", type=DAY, help="In meetings to this UTC day, included.")
 @click.option(
     "--limit",
     type=click.IntRange(1, 100_000),
@@ -48,10 +47,14 @@ def search(
     limit: int,
     as_json: bool,
 ) -> None:
-    """Search all transcripts: what has all WORDS in it, newest meetings first.
+    """Search all transcripts for what somebody said.
 
-    A phrase stands in quotation marks, within those of the shell: '"on friday" budget'. Case and
-    accents make no difference, and no sign has a meaning. Exits with 1 when nothing is found.
+    What has all WORDS in it is found, newest meetings first. A phrase stands in quotation marks,
+    within those of the shell: '"on friday" budget'. Case and accents make no difference, and no
+    sign has a meaning. Exits with 1 when nothing is found.
+
+    \b
+    Example: webex-ingest search budget friday --speaker ann
     """
     check_span(since, until)
     terms = terms_of(" ".join(words))
@@ -77,27 +80,31 @@ def search(
 
 def _print(found: Found, terms: Sequence[Term]) -> None:
     if not found.hits:
-        click.echo("Nothing found.")
+        say("Nothing found.")
     # A pipe gets whole texts; a terminal what fits, around the first of the words.
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    columns = terminal_columns()
     for number, (_, hits) in enumerate(groupby(found.hits, lambda hit: hit.meeting_id)):
         if number:
-            click.echo()
+            say()
         _print_meeting([*hits], terms, columns)
     if found.next is not None:
-        click.echo(f"\nThere are more than these {len(found.hits)}: see --limit.")
+        say(f"\nThere are more than these {len(found.hits)}: see --limit.")
 
 
 def _print_meeting(hits: Sequence[Hit], terms: Sequence[Term], columns: int | None) -> None:
     meeting = hits[0]
     start = f"{meeting.start:%Y-%m-%d %H:%M} UTC" if meeting.start else "(start not known)"
-    click.echo(f"{start}  {one_line(meeting.title) or '(untitled)'}  {meeting.meeting_id}")
-    rows = [(_time(hit.offset_milliseconds), _speaker(hit), one_line(hit.text)) for hit in hits]
-    time_width, speaker_width = (max(len(row[place]) for row in rows) for place in (0, 1))
+    say(f"{start}  {one_line(meeting.title) or '(untitled)'}  {meeting.meeting_id}")
+    from rich.cells import cell_len
+
+    rows = [
+        (_time(hit.offset_milliseconds), _speaker(hit, columns), one_line(hit.text)) for hit in hits
+    ]
+    time_width, speaker_width = (max(cell_len(row[place]) for row in rows) for place in (0, 1))
     for time, speaker, text in rows:
-        beside = f"  {time:>{time_width}}  {speaker:<{speaker_width}}  "
-        room = None if columns is None else max(20, columns - len(beside))
-        click.echo(f"{beside}{_cut(text, terms, room)}")
+        beside = f"  {time:>{time_width}}  {padded(speaker, speaker_width)}  "
+        room = None if columns is None else max(_LEAST_TEXT, columns - cell_len(beside))
+        say(f"{beside}{_cut(text, terms, room)}")
 
 
 def _time(offset_milliseconds: int | None) -> str:
@@ -107,9 +114,10 @@ def _time(offset_milliseconds: int | None) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
-def _speaker(hit: Hit) -> str:
+def _speaker(hit: Hit, columns: int | None) -> str:
     name = one_line(hit.speaker) or one_line(hit.speaker_email) or "?"
-    return name if len(name) <= _MOST_SPEAKER else f"{name[: _MOST_SPEAKER - 1]}…"
+    most = len(name) if columns is None else max(8, min(_MOST_SPEAKER, columns // 5))
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def _cut(text: str, terms: Sequence[Term], room: int | None) -> str:

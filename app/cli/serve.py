@@ -1,6 +1,5 @@
 """``serve``: everything on one machine, started in order, restarted when it dies."""
 
-import json
 import socket
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 import click
 import structlog
 
-from app.cli.output import json_option
+from app.cli.output import json_option, print_json, say
 from app.cli.programs import beat_program, flower_program, web_program, worker_program
 from app.cli.state_folder import state_lock
 from app.cli.supervisor import Program, Supervisor
@@ -28,7 +27,13 @@ _POLL_THREADS = 8
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where the web listens.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535))
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(1, 65535),
+    help="At which port it listens.",
+)
 @click.option(
     "--workers",
     default=1,
@@ -39,9 +44,12 @@ _POLL_THREADS = 8
 @click.option("--flower", is_flag=True, help="Flower as well, on 127.0.0.1:5555.")
 @json_option
 def serve(host: str, port: int, workers: int, flower: bool, as_json: bool) -> None:
-    """Run everything on this machine: broker, web, workers and beat.
+    """Run everything on this machine.
 
-    Stops all of it on Ctrl-C or SIGTERM without losing work.
+    The broker, the web, workers and beat. Stops all of it on Ctrl-C or SIGTERM without losing work.
+
+    \b
+    Example: webex-ingest serve --port 8080 --workers 2
     """
     settings = load_settings()
     _check(settings, flower=flower)
@@ -131,9 +139,9 @@ def _addresses(settings: Settings, host: str, port: int, flower: bool) -> dict[s
 
 def _greet(addresses: dict[str, str], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(addresses))
+        print_json(addresses, indent=None)
     else:
-        click.echo(f"webex-ingest is ready: {addresses['pages']} (Ctrl-C stops it)")
+        say(f"webex-ingest is ready: {addresses['pages']} (Ctrl-C stops it)")
         for name, address in addresses.items():
-            click.echo(f"  {name:10}{address}")
+            say(f"  {name:10}{address}")
     sys.stdout.flush()

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 
 import click
 
-from app.cli.output import json_option, print_json, print_table
+from app.cli.completion import complete_meeting_ids
+from app.cli.output import json_option, print_json, print_table, say
 from app.config import load_settings
+from app.db.engine import Database
+from app.db.listing import meeting_ids_from
 from app.db.schema import check_schema
 from app.errors import NotFound
 from app.ingestion.status import meeting_status, overview
@@ -13,11 +16,13 @@ from app.ingestion.wording import (
     account_sentence,
     damage_sentence,
     here_text,
+    one_line,
     running_text,
     size_text,
     transfers_text,
 )
 from app.models.status import (
+    FileStatus,
     IngestStatus,
     MeetingState,
     MeetingStatus,
@@ -29,6 +34,8 @@ from app.models.times import format_time, utc_now
 from app.models.words import State
 from app.opening import open_database
 
+_MOST_SIMILAR = 3
+
 _SAID = {
     MeetingState.COMPLETE: "complete",
     MeetingState.IN_PROGRESS: "in progress",
@@ -37,12 +44,17 @@ _SAID = {
 
 
 @click.command()
-@click.argument("meeting_id", required=False)
+@click.argument("meeting_id", required=False, shell_complete=complete_meeting_ids)
 @json_option
 def status(meeting_id: str | None, as_json: bool) -> None:
-    """Show how things stand overall, or one meeting with every resource and file.
+    """Show how everything stands, or one meeting.
+
+    Of a meeting it shows every resource, file, reason and next look.
 
     Exits with 1 when something has failed, or a stored file is damaged.
+
+    \b
+    Example: webex-ingest status
     """
     settings = load_settings()
     database = open_database(settings)
@@ -54,52 +66,56 @@ def status(meeting_id: str | None, as_json: bool) -> None:
         raise SystemExit(1 if told.failures or told.damaged_files else 0)
     meeting = meeting_status(database, meeting_id, now=now, lease_seconds=lease_seconds)
     if meeting is None:
-        raise NotFound(
-            f"{meeting_id} is not known here; `webex-ingest ingest {meeting_id}` fetches it"
-        )
+        raise NotFound(_unknown(database, meeting_id))
     print_json(meeting.model_dump(mode="json")) if as_json else _print_meeting(meeting)
     failed = any(ingest.state == State.FAILED for ingest in meeting.ingests)
     damaged = any(file.damage for file in meeting.files)
     raise SystemExit(1 if failed or damaged else 0)
 
 
+def _unknown(database: Database, meeting_id: str) -> str:
+    told = f"{meeting_id} is not known here; `webex-ingest ingest {meeting_id}` fetches it"
+    with database.reading() as session:
+        similar = meeting_ids_from(session, meeting_id, limit=_MOST_SIMILAR)
+    return f"{told}. Did you mean {' or '.join(similar)}?" if similar else told
+
+
 def _print_overview(told: Overview) -> None:
     meetings = told.meetings
     if not meetings.total:
-        click.echo(
-            "No meetings yet: they come with the first webhook, or by `webex-ingest ingest`."
-        )
-    click.echo(
+        say("No meetings yet: they come with the first webhook, or by `webex-ingest ingest`.")
+    say(
         f"Meetings  {meetings.total} known, {meetings.complete} complete, "
         f"{meetings.waiting} waiting, {meetings.failed} with failures"
     )
-    click.echo(f"Work      {_counted(told.ingests)}")
+    say(f"Work      {_counted(told.ingests)}")
     if transfers := transfers_text(told.transfers):
-        click.echo(f"Transfers {transfers}")
-    click.echo(f"Events    {_counted(told.events)}")
-    click.echo(f"Archive   {told.files} files, {size_text(told.bytes)}")
+        say(f"Transfers {transfers}")
+    say(f"Events    {_counted(told.events)}")
+    say(f"Archive   {told.files} files, {size_text(told.bytes)}")
     sweep = format_time(told.last_sweep_at) if told.last_sweep_at else "never"
     due = "nothing" if told.oldest_due_seconds is None else f"for {told.oldest_due_seconds:.0f} s"
-    click.echo(f"Due       {due}; last sweep {sweep}")
+    say(f"Due       {due}; last sweep {sweep}")
     for account in told.accounts:
         if sentence := account_sentence(account, utc_now()):
-            click.echo(f"ACCOUNT   {account.name or '(settings)'}: {sentence}")
+            say(f"ACCOUNT   {account.name or '(settings)'}: {sentence}")
     for failure in told.failures:
         name = f"{failure.resource} {failure.resource_id}".rstrip()
-        click.echo(f"FAILED    {failure.meeting_id} {name}: {failure.error} ({failure.error_code})")
+        said = f"{one_line(failure.error)} ({failure.error_code})"
+        say(f"FAILED    {failure.meeting_id} {name}: {said}")
     if told.failures:
-        click.echo("          `webex-ingest retry --failed` tries them again")
+        say("          `webex-ingest retry --failed` tries them again")
     for each in told.damaged:
         what_to_do = damage_sentence(each.damage)
-        click.echo(f"DAMAGED   {each.meeting_id} {each.path}: {each.damage}; {what_to_do}")
+        say(f"DAMAGED   {each.meeting_id} {each.path}: {each.damage}; {what_to_do}")
     if told.damaged_files > len(told.damaged):
-        click.echo(f"          and {told.damaged_files - len(told.damaged)} more")
+        say(f"          and {told.damaged_files - len(told.damaged)} more")
     if told.put_aside:
         _print_put_aside(told.put_aside)
 
 
 def _print_put_aside(events: Sequence[PutAside]) -> None:
-    click.echo("\nEvents of which nothing came, the latest first:")
+    say("\nEvents of which nothing came, the latest first:")
     print_table(
         ("EVENT", "ABOUT", "OUTCOME", "RECEIVED", "WHY"),
         [
@@ -113,7 +129,7 @@ def _print_put_aside(events: Sequence[PutAside]) -> None:
             for each in events
         ],
     )
-    click.echo("`webex-ingest replay --quarantined` works through them again")
+    say("`webex-ingest replay --quarantined` works through them again")
 
 
 def _counted(counts: dict[str, int]) -> str:
@@ -121,11 +137,11 @@ def _counted(counts: dict[str, int]) -> str:
 
 
 def _print_meeting(meeting: MeetingStatus) -> None:
-    click.echo(meeting.title or "(title not known yet)")
-    click.echo(f"  {meeting.meeting_id}  {_SAID.get(meeting.state, 'not complete')}")
+    say(one_line(meeting.title) or "(title not known yet)")
+    say(f"  {meeting.meeting_id}  {_SAID.get(meeting.state, 'not complete')}")
     times = [format_time(time) if time else "?" for time in (meeting.start, meeting.end)]
-    click.echo(f"  {times[0]} to {times[1]}, host {meeting.host_email or '?'}")
-    click.echo(f"  in {meeting.folder or '(no folder yet)'}\n")
+    say(f"  {times[0]} to {times[1]}, host {one_line(meeting.host_email) or '?'}")
+    say(f"  in {meeting.folder or '(no folder yet)'}\n")
     print_table(
         ("RESOURCE", "STATE", "WHY", "TRIES", "NEXT LOOK"),
         [
@@ -140,19 +156,31 @@ def _print_meeting(meeting: MeetingStatus) -> None:
         ],
     )
     if meeting.files:
-        click.echo()
-        print_table(
-            ("FILE", "SIZE", "SHA-256", ""),
-            [
-                (each.path, size_text(each.bytes), each.sha256[:16], (each.damage or "").upper())
-                for each in meeting.files
-            ],
-        )
+        say()
+        _print_files(meeting.files)
     if meeting.state is MeetingState.IN_PROGRESS and meeting.participants:
-        click.echo()
+        say()
         print_table(
             ("SO FAR", "EMAIL", "JOINED", "LEFT"), [_there(p) for p in meeting.participants]
         )
+
+
+def _print_files(files: Sequence[FileStatus]) -> None:
+    # What is rarely there takes no room otherwise.
+    damaged = any(each.damage for each in files)
+    print_table(
+        ("FILE", "SIZE", "SHA-256", *(["DAMAGE"] if damaged else [])),
+        [
+            (
+                each.path,
+                size_text(each.bytes),
+                each.sha256[:16],
+                *([(each.damage or "").upper()] if damaged else []),
+            )
+            for each in files
+        ],
+        whole=("SHA-256",),
+    )
 
 
 def _there(person: ParticipantStatus) -> tuple[str, ...]:

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import click
-
+from app.cli.output import say
 from app.ingestion.wording import size_text
 
 _REASONS = {
@@ -53,7 +52,7 @@ def print_polls(requests: Sequence[dict[str, Any]]) -> None:
     """How often each list was asked for, and how many transfers there were."""
     counts = {path: sum(each["path"] == path for each in requests) for path in _LISTS}
     media = sum(each["origin"] == "media" for each in requests)
-    click.echo(
+    say(
         f"\nWebex was asked {counts[_LISTS[0]]} times for recordings, {counts[_LISTS[1]]} times "
         f"for transcripts, {counts[_LISTS[2]]} times for participants; "
         f"the media host was asked {media} times."
@@ -62,7 +61,7 @@ def print_polls(requests: Sequence[dict[str, Any]]) -> None:
 
 def print_tree(root: Path) -> None:
     """The archive as a tree."""
-    click.echo("\narchive/")
+    say("\narchive/")
     _print_folder(root, "")
 
 
@@ -71,6 +70,6 @@ def _print_folder(folder: Path, indent: str) -> None:
     for number, entry in enumerate(entries):
         last = number == len(entries) - 1
         size = f"  {size_text(entry.stat().st_size)}" if entry.is_file() else "/"
-        click.echo(f"{indent}{'└── ' if last else '├── '}{entry.name}{size}")
+        say(f"{indent}{'└── ' if last else '├── '}{entry.name}{size}")
         if entry.is_dir():
             _print_folder(entry, indent + ("    " if last else "│   "))

@@ -2,23 +2,28 @@
 
 import json
 import uuid
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict
-from functools import partial
+from collections.abc import Collection
 
 import click
 import requests
 
 from app.cli.accounts import account_text
-from app.cli.output import json_option, print_json, print_table
+from app.cli.completion import complete_accounts
+from app.cli.output import complain, json_option, print_json, print_table, say
 from app.cli.tools import command_runtime
+from app.cli.webhook_lines import (
+    Line,
+    ask_each,
+    change_each,
+    end,
+    line_json,
+    print_findings,
+    refusals_json,
+)
 from app.config import Settings, load_settings
-from app.errors import AccountUnknown, SettingsError, WebexError
+from app.errors import NotFound, SettingsError
 from app.ingestion import registration
-from app.ingestion.diagnosis import MENDED, Finding, Place, Problem, of_our_name
-from app.ingestion.registration import Change
-from app.ingestion.tokens import OF_SETTINGS
+from app.ingestion.diagnosis import MENDED, Finding, Place, of_our_name
 from app.models.webex import Webhook
 from app.models.words import DOOR
 from app.runtime import Runtime
@@ -26,17 +31,22 @@ from app.webex import webhooks as api
 from app.webex.client import WebexClient
 from app.webex.signature import sign
 
-_Line = tuple[str, Finding, str]
-_Refusal = tuple[str, WebexError]
-
 account_option = click.option(
-    "--account", "only", metavar="NAME", help="Only this account; default: every account."
+    "--account",
+    "only",
+    metavar="NAME",
+    shell_complete=complete_accounts,
+    help="Only this account; default: every account.",
 )
 
 
 @click.group()
 def webhooks() -> None:
-    """Register, list, delete and test the webhooks at Webex."""
+    """Register, list, delete and test the webhooks at Webex.
+
+    \b
+    Example: webex-ingest webhooks doctor
+    """
 
 
 @webhooks.command()
@@ -52,13 +62,16 @@ def register(only: str | None, org: bool, take_over: str | None, as_json: bool) 
     """Make sure that every webhook exists once, active, with our secret.
 
     Webhooks that lead to another address are left alone: they may be another installation's.
+
+    \b
+    Example: webex-ingest webhooks register
     """
     runtime = command_runtime()
     place, owner = _place(runtime.settings), api.Owner.ORG if org else None
     old = {take_over, _door_of(take_over)} if take_over else ()
     if take_over:
-        _insist_on_some(runtime, only, old, as_json=as_json)
-    _change_each(
+        _insist_on_some(runtime, only, old)
+    change_each(
         runtime,
         only,
         lambda client, tell: registration.register(
@@ -78,14 +91,18 @@ def register(only: str | None, org: bool, take_over: str | None, as_json: bool) 
 @click.option("--fix", is_flag=True, help="Mend what leads here, and make what is missing.")
 @json_option
 def doctor(only: str | None, fix: bool, as_json: bool) -> None:
-    """Say what is wrong with the webhooks: missing, switched off, doubled, foreign, elsewhere.
+    """Say what is wrong with the webhooks.
 
-    Exits with 1 when something is left to mend. Webhooks of our name that lead to another address
-    are told and left alone: they may be another installation's.
+    They may be missing, switched off, there twice, foreign, or lead elsewhere. Exits with 1 when
+    something is left to mend. Webhooks of our name that lead to another address are told and left
+    alone: they may be another installation's.
+
+    \b
+    Example: webex-ingest webhooks doctor --fix
     """
     runtime = command_runtime()
     place = _place(runtime.settings)
-    lines: list[_Line] = []
+    lines: list[Line] = []
 
     def look(name: str, client: WebexClient) -> None:
         def tell(finding: Finding, action: str) -> None:
@@ -93,15 +110,15 @@ def doctor(only: str | None, fix: bool, as_json: bool) -> None:
 
         registration.treat(client, place, fix=fix, tell=tell)
 
-    refusals = _ask_each(runtime, only, look)
+    refusals = ask_each(runtime, only, look)
     if as_json:
-        print_json([_line_json(*line) for line in lines] + _refusals_json(refusals))
+        print_json([line_json(*line) for line in lines] + refusals_json(refusals))
     else:
-        _print_findings(lines, all_seen=not refusals)
+        print_findings(lines, all_seen=not refusals)
     left = any(f.problem in MENDED and not action for _, f, action in lines)
     if left and not fix and not as_json:
-        click.echo("`webex-ingest webhooks doctor --fix` mends what is ours.")
-    _end(refusals, as_json)
+        say("`webex-ingest webhooks doctor --fix` mends what is ours.")
+    end(refusals, as_json)
     if left:
         raise SystemExit(1)
 
@@ -110,7 +127,11 @@ def doctor(only: str | None, fix: bool, as_json: bool) -> None:
 @account_option
 @json_option
 def list_webhooks(only: str | None, as_json: bool) -> None:
-    """List all webhooks of the accounts."""
+    """List all webhooks of the accounts.
+
+    \b
+    Example: webex-ingest webhooks list
+    """
     found: list[tuple[str, Webhook]] = []
 
     def look(name: str, client: WebexClient) -> None:
@@ -119,10 +140,10 @@ def list_webhooks(only: str | None, as_json: bool) -> None:
         if unread is not None:
             raise unread
 
-    refusals = _ask_each(command_runtime(), only, look)
+    refusals = ask_each(command_runtime(), only, look)
     if as_json:
         told = [{"account": name, **each.model_dump(mode="json")} for name, each in found]
-        print_json(told + _refusals_json(refusals))
+        print_json(told + refusals_json(refusals))
     elif found:
         rows = [
             [account_text(name)]
@@ -131,18 +152,22 @@ def list_webhooks(only: str | None, as_json: bool) -> None:
         ]
         print_table(("ACCOUNT", "RESOURCE", "EVENT", "STATUS", "TARGET", "NAME"), rows)
     elif not refusals:
-        click.echo("No webhooks are registered: `webex-ingest webhooks register` does it.")
-    _end(refusals, as_json)
+        say("No webhooks are registered: `webex-ingest webhooks register` does it.")
+    end(refusals, as_json)
 
 
 @webhooks.command()
 @account_option
 @json_option
 def delete(only: str | None, as_json: bool) -> None:
-    """Delete every webhook that leads to our PUBLIC_URL."""
+    """Delete every webhook that leads to our PUBLIC_URL.
+
+    \b
+    Example: webex-ingest webhooks delete --account campus
+    """
     runtime = command_runtime()
     target = _target(runtime.settings)
-    _change_each(
+    change_each(
         runtime,
         only,
         lambda client, tell: registration.unregister(client, target_url=target, tell=tell),
@@ -154,7 +179,11 @@ def delete(only: str | None, as_json: bool) -> None:
 @click.option("--url", help="Where to send it; default: PUBLIC_URL and the webhook path.")
 @json_option
 def send_test(url: str | None, as_json: bool) -> None:
-    """Send a signed test event to our own door, the way Webex reaches it."""
+    """Send a signed test event to our own door, the way Webex reaches it.
+
+    \b
+    Example: webex-ingest webhooks send-test
+    """
     settings = load_settings()
     target = url or _target(settings)
     event = {"resource": "webexIngest", "event": "test", "data": {"id": uuid.uuid4().hex}}
@@ -170,21 +199,11 @@ def send_test(url: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"target": target, "status": answer, "ok": problem is None})
     elif problem:
-        click.echo(f"{target} {problem}: is `serve` running, and does the address lead to it?")
+        say(f"{target} {problem}: is `serve` running, and does the address lead to it?")
     else:
-        click.echo(f"{target} took the test event and stored it.")
+        say(f"{target} took the test event and stored it.")
     if problem:
         raise SystemExit(1)
-
-
-def _clients(runtime: Runtime, only: str | None) -> list[tuple[str, WebexClient]]:
-    """The accounts that a command is about; raises AccountUnknown."""
-    accounts = runtime.bench.accounts
-    # Without any account the one of the settings says what is missing.
-    names = accounts.names() or [OF_SETTINGS]
-    if only is not None and only not in names:
-        raise AccountUnknown(f"there is no account {only}: `webex-ingest accounts list` names them")
-    return [(name, accounts.client(name)) for name in names if only in (None, name)]
 
 
 def _target(settings: Settings) -> str:
@@ -208,111 +227,15 @@ def _door_of(address: str) -> str:
     return address.rstrip("/").removesuffix(DOOR) + DOOR
 
 
-def _insist_on_some(
-    runtime: Runtime, only: str | None, addresses: Collection[str], *, as_json: bool
-) -> None:
+def _insist_on_some(runtime: Runtime, only: str | None, addresses: Collection[str]) -> None:
     """End the command before it has changed anything where there is nothing to take over."""
     found: list[Webhook] = []
-    refusals = _ask_each(
-        runtime, only, lambda _, client: found.extend(registration.look(client)[0])
-    )
+    refusals = ask_each(runtime, only, lambda _, client: found.extend(registration.look(client)[0]))
     if of_our_name(found, addresses):
         return
-    if as_json:
-        print_json(_refusals_json(refusals))
-    click.echo(
-        f"Nothing was changed: no webhook of our name leads to {min(addresses, key=len)}: "
-        "see `webex-ingest webhooks list`.",
-        err=True,
+    for name, error in refusals:
+        complain(f"account {account_text(name)}: {error}")
+    raise NotFound(
+        f"nothing was changed: no webhook of our name leads to {min(addresses, key=len)}: "
+        "see `webex-ingest webhooks list`."
     )
-    _end(refusals, as_json)
-    raise SystemExit(1)
-
-
-def _ask_each(
-    runtime: Runtime, only: str | None, ask: Callable[[str, WebexClient], object]
-) -> list[_Refusal]:
-    """Ask as each account; what those were told that could not be asked to the end."""
-    refusals = []
-    for name, client in _clients(runtime, only):
-        try:
-            ask(name, client)
-        except WebexError as error:
-            refusals.append((name, error))
-    return refusals
-
-
-def _change_each(
-    runtime: Runtime,
-    only: str | None,
-    change: Callable[[WebexClient, registration.Tell], object],
-    *,
-    as_json: bool,
-) -> None:
-    """Change the webhooks of each account and tell of each change; exits with 1 at a refusal."""
-    made: list[tuple[str, Change]] = []
-    is_one = len(_clients(runtime, only)) == 1
-
-    def tell(name: str, each: Change) -> None:
-        made.append((name, each))
-        if not as_json:
-            of = "" if is_one else f" of account {account_text(name)}"
-            click.echo(f"{_kind(each)}{of}: {each.action}")
-
-    refusals = _ask_each(runtime, only, lambda name, client: change(client, partial(tell, name)))
-    if as_json:
-        told = [{"account": name, **asdict(each)} for name, each in made]
-        print_json(told + _refusals_json(refusals))
-    elif not made and not refusals:
-        click.echo("There was nothing to do.")
-    _end(refusals, as_json)
-
-
-def _print_findings(lines: Sequence[_Line], *, all_seen: bool) -> None:
-    """Print what is wrong here in a table, and of each other address one sentence."""
-    rows = [
-        (account_text(name), _kind(f), f.problem, action, _leads_to(f))
-        for name, f, action in lines
-        if f.problem is not Problem.WRONG_URL
-    ]
-    if rows:
-        print_table(("ACCOUNT", "WEBHOOK", "PROBLEM", "DONE", "TARGET"), rows)
-    elif all_seen:
-        click.echo("Every webhook exists once, is active and leads here.")
-    others = Counter((n, _leads_to(f)) for n, f, _ in lines if f.problem is Problem.WRONG_URL)
-    for (name, target), count in others.items():
-        click.echo(
-            f"{count} webhook(s) of our name lead to {target} (account {account_text(name)}). They "
-            "belong to another installation, or are left from an address that this one had: then "
-            f"`webex-ingest webhooks register --take-over {target}` leads them here."
-        )
-
-
-def _end(refusals: Sequence[_Refusal], as_json: bool) -> None:
-    for name, error in refusals if not as_json else ():
-        click.echo(f"webex-ingest: account {account_text(name)}: {error}", err=True)
-    if refusals:
-        raise SystemExit(1)
-
-
-def _refusals_json(refusals: Sequence[_Refusal]) -> list[dict[str, object]]:
-    return [{"account": name, "error": str(error)} for name, error in refusals]
-
-
-def _line_json(name: str, finding: Finding, action: str) -> dict[str, object]:
-    return {
-        "account": name,
-        "resource": finding.resource,
-        "event": finding.event,
-        "problem": finding.problem,
-        "target_url": _leads_to(finding) or None,
-        "done": action or None,
-    }
-
-
-def _kind(each: Finding | Change) -> str:
-    return f"{each.resource or '?'}.{each.event or '?'}"
-
-
-def _leads_to(finding: Finding) -> str:
-    return finding.webhook.target_url if finding.webhook else ""

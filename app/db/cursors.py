@@ -26,6 +26,12 @@ def cursors_of(session: Session, purpose: str) -> list[BackfillCursor]:
     )
 
 
+def all_cursors(session: Session) -> list[BackfillCursor]:
+    """All of all purposes, those that were moved last first."""
+    newest_first = (col(BackfillCursor.updated_at).desc(), col(BackfillCursor.id))
+    return list(session.scalars(select(BackfillCursor).order_by(*newest_first)))
+
+
 def begin_cursors(
     session: Session,
     purpose: str,

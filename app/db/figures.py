@@ -4,14 +4,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select, tuple_, union_all
+from sqlalchemy import case, func, literal, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from app.db.meetings import began, find_meeting
-from app.db.tallies import Subject, totals, totals_question
+from app.db.meetings import began
+from app.db.tallies import Subject, go_by_the_key, totals, totals_question
 from app.models.snippets import Snippet
 from app.models.status import seconds_left
 from app.models.tables import File, Ingest, Meeting, WebhookEvent
@@ -67,6 +66,32 @@ def count_reasons(session: Session) -> dict[str, int]:
     return {reason: number for reason, number in rows if reason}
 
 
+def count_failures(session: Session) -> list[tuple[str | None, int, datetime | None]]:
+    """How many ingests failed with each error code, and since when; the most frequent first."""
+    code, number = col(Ingest.error_code), func.count()
+    rows = session.execute(
+        select(code, number, func.min(col(Ingest.ended_at)))
+        .where(col(Ingest.state) == State.FAILED)
+        .group_by(code)
+        .order_by(number.desc(), code)
+    )
+    return [(found, count, since) for found, count, since in rows]
+
+
+def stored_of_late(session: Session, *, files: int) -> tuple[int, datetime | None]:
+    """The bytes of so many files that were stored last, and since when they were."""
+    size, stored_at = col(File.bytes), col(File.stored_at)
+    last = select(size, stored_at).order_by(col(File.id).desc()).limit(files).subquery()
+    found = session.execute(select(func.sum(last.c.bytes), func.min(last.c.stored_at))).one()
+    return int(found[0] or 0), found[1]
+
+
+def last_delivery_at(session: Session) -> datetime | None:
+    """When the newest event was last delivered."""
+    newest = select(col(WebhookEvent.last_received_at)).order_by(col(WebhookEvent.id).desc())
+    return session.scalar(newest.limit(1))
+
+
 def count_meetings(session: Session) -> dict[str, int]:
     """How many meetings have something that ``failed``, are ``complete``, or ``waiting`` still."""
     failed = select(col(Ingest.meeting_row_id)).where(col(Ingest.state) == State.FAILED)
@@ -75,6 +100,7 @@ def count_meetings(session: Session) -> dict[str, int]:
     all_of_them = totals_question(Subject.MEETING).subquery()
     every = select(literal(0), all_of_them.c.word, all_of_them.c.number)
     counts = {"failed": 0, "complete": 0, "waiting": 0}
+    go_by_the_key(session)
     for is_failed, state, number in session.execute(every.union_all(both.group_by("word"))):
         counts[state] += -number if is_failed else number
         counts["failed"] += number if is_failed else 0
@@ -98,13 +124,14 @@ def events_put_aside(session: Session, *, limit: int) -> list[WebhookEvent]:
     )
 
 
-def oldest_due_at(session: Session, *, now: datetime) -> datetime | None:
-    """Since when the longest waiting due row has been due."""
-    return session.scalar(
-        select(func.min(col(Ingest.next_attempt_at))).where(
-            col(Ingest.state) == State.WAITING, col(Ingest.next_attempt_at) <= now
-        )
+def oldest_due_at(
+    session: Session, *, now: datetime, queue: Queue | None = None
+) -> datetime | None:
+    """Since when the longest waiting due row has been due, in one queue or in all."""
+    question = select(func.min(col(Ingest.next_attempt_at))).where(
+        col(Ingest.state) == State.WAITING, col(Ingest.next_attempt_at) <= now
     )
+    return session.scalar(question.where(col(Ingest.queue) == queue) if queue else question)
 
 
 def oldest_new_event_at(session: Session, *, now: datetime) -> datetime | None:
@@ -194,44 +221,6 @@ def failed_ingests(session: Session, *, limit: int) -> list[tuple[Ingest, Meetin
         .limit(limit)
     )
     return [(ingest, meeting) for ingest, meeting in rows]
-
-
-def meetings_before(session: Session, before: str | None, *, limit: int) -> list[Meeting]:
-    """Meetings, newest start first, from the one after the meeting ``before`` on.
-
-    A meeting whose start is not known stands where it was first heard of. An unknown
-    ``before`` has nothing after it.
-    """
-    place: tuple[datetime, int] | None = None
-    if before is not None:
-        found = find_meeting(session, before)
-        if found is None:
-            return []
-        place = _place(found)
-    # Each of the two is read from the index of starts; both in one order could not be.
-    start_at, first_seen_at = col(Meeting.start_at), col(Meeting.first_seen_at)
-    both = union_all(
-        _newest(start_at, start_at.is_not(None), place, limit),
-        _newest(first_seen_at, start_at.is_(None), place, limit),
-    ).subquery()
-    page = select(both).order_by(both.c.moment.desc(), both.c.id.desc()).limit(limit).subquery()
-    meetings = select(Meeting).join(page, page.c.id == col(Meeting.id))
-    return list(session.scalars(meetings.order_by(page.c.moment.desc(), page.c.id.desc())))
-
-
-def _place(meeting: Meeting) -> tuple[datetime, int]:
-    return meeting.start_at or meeting.first_seen_at, meeting.id or 0
-
-
-def _newest(
-    moment: Any, which: ColumnElement[bool], place: tuple[datetime, int] | None, limit: int
-) -> Select[*tuple[Any, ...]]:
-    row_id = col(Meeting.id)
-    page = select(row_id, moment.label("moment")).where(which)
-    if place is not None:
-        page = page.where(tuple_(moment, row_id) < place)
-    # SQLite takes a limit within a union only of a question in a question.
-    return select(page.order_by(moment.desc(), row_id.desc()).limit(limit).subquery())
 
 
 def count_stored(session: Session, meeting_ids: Sequence[str]) -> Stock:

@@ -22,6 +22,13 @@ def files_of(session: Session, meeting_row_id: int) -> list[File]:
     )
 
 
+def find_file(session: Session, meeting_row_id: int, path: str) -> File | None:
+    """What is stored of a meeting at a path."""
+    return session.scalars(
+        select(File).where(col(File.meeting_row_id) == meeting_row_id, col(File.path) == path)
+    ).one_or_none()
+
+
 def forget_file(session: Session, file: File) -> None:
     """Delete the row of a file that is not there any more as it was stored."""
     session.execute(delete(File).where(col(File.id) == file.id, col(File.sha256) == file.sha256))
@@ -147,6 +154,17 @@ def replace_snippets(
             adding = adding.returning(col(Snippet.id))
         session.execute(adding, rows)
     _join_speakers(session, meeting_row_id)
+
+
+def snippets_of(session: Session, meeting_row_id: int) -> list[Snippet]:
+    """What was said in a meeting, transcript by transcript, in the order of each."""
+    return list(
+        session.scalars(
+            select(Snippet)
+            .where(col(Snippet.meeting_row_id) == meeting_row_id)
+            .order_by(col(Snippet.transcript_id), col(Snippet.position))
+        )
+    )
 
 
 def _join_speakers(session: Session, meeting_row_id: int) -> None:

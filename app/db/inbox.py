@@ -9,25 +9,30 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import bindparam, select, tuple_, update
+from sqlalchemy import bindparam, func, select, tuple_, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from app.db.engine import Database
 from app.db.plain import PlainConnection
 from app.db.statements import insert_into
+from app.db.tallies import Happening, add_tallies
 from app.models.tables import WebhookEvent
 from app.models.words import EventOutcome
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of an event as it was read; and why, where it was put aside."""
+    """What became of an event as it was read; and why, where it was put aside.
+
+    ``meeting_id`` is the meeting that it is about, where that is known.
+    """
 
     event: WebhookEvent
     outcome: EventOutcome
     error_code: str | None = None
     error: str | None = None
+    meeting_id: str | None = None
 
 
 _COLUMNS = (
@@ -155,9 +160,12 @@ def quarantine_delivery(
     again = {"deliveries": col(WebhookEvent.deliveries) + 1, "last_received_at": now}
     with database.transaction() as session:
         insert = insert_into(session, WebhookEvent).values(values)
-        session.connection().execute(
-            insert.on_conflict_do_update(index_elements=["digest"], set_=again)
-        )
+        kept = insert.on_conflict_do_update(index_elements=["digest"], set_=again)
+        counted = session.connection().execute(kept.returning(col(WebhookEvent.deliveries)))
+        is_new = counted.scalar_one() == 1
+        # It is refused all the same, and must not be told as one that was taken as well.
+        which = (Happening.DELIVERY, "kept", "new" if is_new else "again")
+        add_tallies(session, {which: (1, 0)})
 
 
 def new_events(
@@ -252,6 +260,13 @@ def renew_events(
         )
     )
     return found
+
+
+def newest_delivery_at(session: Session) -> datetime | None:
+    """When the newest event was delivered last; None where there is none."""
+    newest = select(func.max(col(WebhookEvent.id))).scalar_subquery()
+    found = select(col(WebhookEvent.last_received_at)).where(col(WebhookEvent.id) == newest)
+    return session.scalar(found)
 
 
 def new_event_ids(session: Session) -> set[int]:

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, func, select, updat
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from app.db.lags import note_archived
 from app.db.statements import insert_into
 from app.models.tables import Ingest, Meeting
 from app.models.words import CORE_RESOURCES, Reason, State
@@ -87,7 +88,10 @@ def lock_meeting(session: Session, meeting_row_id: int) -> None:
 
 
 def find_meeting(session: Session, meeting_id: str) -> Meeting | None:
-    """The row of a meeting by Webex's instance id."""
+    """The row of a meeting by Webex's instance id; None if there is none."""
+    if "\0" in meeting_id:
+        # Postgres refuses to be asked for it.
+        return None
     return session.scalars(
         select(Meeting).where(col(Meeting.meeting_id) == meeting_id)
     ).one_or_none()
@@ -305,4 +309,7 @@ def settle_completeness(session: Session, meeting_row_id: int, *, now: datetime)
         .where(col(Meeting.id) == meeting_row_id, became)
         .values(completed_at=now if complete else None, revision=Meeting.revision + 1)
     )
-    return complete and bool(result.rowcount)  # type: ignore[attr-defined]
+    has_become_so = complete and bool(result.rowcount)  # type: ignore[attr-defined]
+    if has_become_so:
+        note_archived(session, meeting_row_id, now=now)
+    return has_become_so

@@ -1,5 +1,6 @@
 """What happened to meetings: told by those who know, read page by page, numbered for the feed."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from app.db.statements import insert_into
 from app.models.steps import Feed, Step, What
 from app.models.tables import Meeting
 
@@ -20,6 +22,10 @@ class Place:
 
     feed: str
     position: int
+
+
+_NOWHERE = Place("00000000", 0)
+"""The end of a feed in which nothing was numbered yet."""
 
 
 def tell_steps(session: Session, steps: Sequence[Mapping[str, Any]]) -> None:
@@ -46,7 +52,7 @@ def number_steps(session: Session) -> int:
     some = select(step_id).where(*unnumbered).order_by(step_id)
     if session.scalar(some.limit(1)) is None:
         return 0
-    feed = session.scalars(select(Feed).with_for_update()).one()
+    feed = _locked_feed(session)
     few = some.limit(_AT_ONCE).subquery()
     number = func.row_number().over(order_by=few.c.id).label("number")
     numbered = select(few.c.id, number).subquery()
@@ -63,8 +69,24 @@ def number_steps(session: Session) -> int:
 
 def feed_place(session: Session) -> Place:
     """The end of the feed."""
-    feed = session.scalars(select(Feed)).one()
-    return Place(feed.name, feed.last)
+    feed = session.scalars(select(Feed)).one_or_none()
+    return Place(feed.name, feed.last) if feed else _NOWHERE
+
+
+def _locked_feed(session: Session) -> Feed:
+    """The feed, which one at a time writes to; a new one where somebody has emptied the tables."""
+    locked = select(Feed).with_for_update()
+    feed = session.scalars(locked).one_or_none()
+    if feed is None:
+        new = {"id": 1, "name": secrets.token_hex(4), "last": 0}
+        session.execute(insert_into(session, Feed).values(new).on_conflict_do_nothing())
+        feed = session.scalars(locked).one()
+    return feed
+
+
+def feed_step(session: Session, position: int) -> Step | None:
+    """The step at a position of the feed."""
+    return session.scalars(select(Step).where(col(Step.position) == position)).one_or_none()
 
 
 def feed_after(session: Session, position: int, *, limit: int) -> Sequence[Row[*tuple[Step, str]]]:

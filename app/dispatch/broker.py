@@ -84,6 +84,18 @@ class Broker:
         except _UNREACHABLE:
             return None
 
+    def queues_served(self) -> dict[str, list[str]]:
+        """The workers that take work from each queue and answer within a second."""
+        try:
+            told = self._app.control.inspect(timeout=_ACQUIRE_SECONDS).active_queues() or {}
+        except _UNREACHABLE:
+            return {}
+        served: dict[str, list[str]] = {}
+        for worker, queues in sorted(told.items()):
+            for queue in queues:
+                served.setdefault(queue["name"], []).append(worker)
+        return served
+
     def _send(self, name: str, args: tuple[int, ...], queue: Queue, expires: float) -> bool:
         try:
             self._app.send_task(

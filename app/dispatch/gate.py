@@ -3,6 +3,8 @@
 import hashlib
 import math
 import time
+from contextlib import suppress
+from typing import Protocol
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage, RedisStorage, Storage
@@ -17,10 +19,23 @@ _LONGEST_GUESS_SECONDS = 60
 _FORGET_GUESSES_SECONDS = 180
 
 
+class Meter(Protocol):
+    """Counts what comes of requests."""
+
+    def answered(self, status: int | None) -> None:
+        """Count an answer; None is for none."""
+
+    def closed(self, seconds: float) -> None:
+        """Count a pause."""
+
+
 class SharedGate:
     """A gate in Redis, shared by all processes; in this process alone when Redis is away."""
 
-    def __init__(self, broker_url: str, *, token_name: str, per_minute: int) -> None:
+    def __init__(
+        self, broker_url: str, *, token_name: str, per_minute: int, meter: Meter | None = None
+    ) -> None:
+        self._meter = meter
         self._limit = RateLimitItemPerMinute(per_minute)
         self._token = hashlib.sha256(token_name.encode()).hexdigest()[:16]
         self._local = _Window(MemoryStorage())
@@ -41,13 +56,18 @@ class SharedGate:
         None is for a "later" without a readable time: five seconds, doubling up to sixty
         while such answers go on.
         """
-        closed = self._local.close(self._token, seconds)
-        if self._shared is None:
-            return closed
-        try:
-            return self._shared.close(self._token, seconds)
-        except RedisError:
-            return closed
+        closed, longer = self._local.close(self._token, seconds)
+        if self._shared is not None:
+            with suppress(RedisError):
+                closed, longer = self._shared.close(self._token, seconds)
+        if self._meter is not None and longer > 0:
+            self._meter.closed(longer)
+        return closed
+
+    def answered(self, status: int | None) -> None:
+        """Count what came of a request that was let pass; None where nothing came."""
+        if self._meter is not None:
+            self._meter.answered(status)
 
 
 class _Window:
@@ -63,17 +83,19 @@ class _Window:
             return 0
         return max(1.0, self._limiter.get_window_stats(limit, token).reset_time - time.time())
 
-    def close(self, token: str, seconds: float | None) -> float:
+    def close(self, token: str, seconds: float | None) -> tuple[float, float]:
+        """For how long it is closed, and for how much longer than it was."""
         if seconds is None:
             guesses = self._storage.incr(f"webex-ingest:guesses:{token}", _FORGET_GUESSES_SECONDS)
             seconds = min(_FIRST_GUESS_SECONDS * 2.0 ** (guesses - 1), _LONGEST_GUESS_SECONDS)
         seconds = min(max(seconds, 1), _LONGEST_CLOSED_SECONDS)
-        closed = f"webex-ingest:closed:{token}"
-        if self._storage.get_expiry(closed) < time.time() + seconds:
+        closed, now = f"webex-ingest:closed:{token}", time.time()
+        longer = now + seconds - max(now, self._storage.get_expiry(closed))
+        if longer > 0:
             # An expiry is set only with the first count, so a longer one needs a new key.
             self._storage.clear(closed)
         self._storage.incr(closed, math.ceil(seconds))
-        return seconds
+        return seconds, longer
 
 
 def _redis(url: str) -> RedisStorage:

@@ -11,6 +11,7 @@ import structlog
 from app.db.cursors import Feed, begin_cursors, cursors_of, move_cursor
 from app.db.meetings import states_of
 from app.db.standing import holders_of
+from app.db.ticks import tick
 from app.errors import PartialList, WebexError, WorkerStopping
 from app.ingestion.news import News, tell_meetings
 from app.ingestion.tokens import OF_SETTINGS
@@ -88,9 +89,13 @@ def backfill_due(bench: Workbench) -> None:
     steps = read_on(
         bench, BEAT, refused=_warn, is_over=lambda: time.monotonic() > until, piece_days=1
     )
+    step = None
     for step in steps:
         if step.new:
             log.info("backfill.found", listed=step.listed, new=step.new, **_named(step.feed))
+    if step is not None and not left_of(bench, BEAT):
+        with bench.database.transaction() as session:
+            tick(session, "backfill", now=bench.clock())
 
 
 def _is_time(cursors: Sequence[BackfillCursor], now: datetime, period: timedelta) -> bool:

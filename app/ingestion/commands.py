@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlmodel import col
 
-from app.db.ingests import reopen
+from app.db.ingests import reopen, wake
 from app.db.meetings import (
     assign,
     ensure_meeting,
@@ -16,10 +17,12 @@ from app.db.meetings import (
     settle_completeness,
     touch,
 )
+from app.db.steps import tell_steps
 from app.errors import Forbidden, NotFound, PartialList, WebexError
 from app.ingestion.entry import want_meeting
 from app.ingestion.sweep import WORK_QUEUES, nudge_due
 from app.ingestion.workbench import Workbench
+from app.models.steps import What
 from app.models.tables import Ingest, Meeting
 from app.models.webex import MeetingDetails, is_instance
 from app.models.words import Priority, State
@@ -99,10 +102,26 @@ def _account_and_end_of(bench: Workbench, meeting_id: str) -> tuple[str, datetim
     return name, details.end if details.state == "ended" else None
 
 
+def look_now(bench: Workbench, meeting_id: str, *, who: str) -> None:
+    """Look for everything of a meeting that waits, at once; what has ended stays as it is.
+
+    Raises NotFound for a meeting that is not known here.
+    """
+    [row_id] = row_ids(bench, [meeting_id])
+    now = bench.clock()
+    with bench.database.transaction() as session:
+        lock_meeting(session, row_id)
+        wake(session, col(Ingest.meeting_row_id) == row_id, due_at=now, patience_until=now)
+        touch(session, row_id)
+        tell_steps(session, [_asked(row_id, "look", who, now)])
+    _nudge(bench)
+
+
 def retry(
     bench: Workbench,
     meeting_ids: Sequence[str],
     *,
+    who: str = "command line",
     states: tuple[State, ...] = (State.FAILED, State.ABSENT),
     reason: str | None = None,
     host_email: str | None = None,
@@ -111,12 +130,12 @@ def retry(
 ) -> tuple[int, list[str]]:
     """Open rows again that ended in these states: of named meetings, or of all that fit.
 
-    ``reason`` is the one of an absence or the code of an error. Returns how many there were, and
-    of which meetings. Raises NotFound for a meeting that is not known here.
+    ``reason`` is the one of an absence or the code of an error, ``who`` asks for it. Returns how
+    many there were, and of which meetings. Raises NotFound for a meeting that is not known here.
     """
     which: list[ColumnElement[bool]] = [col(Ingest.state).in_(states)]
     if meeting_ids:
-        which.append(col(Ingest.meeting_row_id).in_(_row_ids(bench, meeting_ids)))
+        which.append(col(Ingest.meeting_row_id).in_(row_ids(bench, meeting_ids)))
     if reason is not None:
         which.append(or_(col(Ingest.reason) == reason, col(Ingest.error_code) == reason))
     of_meeting = []
@@ -128,12 +147,13 @@ def retry(
         of_meeting.append(col(Meeting.start_at) < until)
     if of_meeting:
         which.append(col(Ingest.meeting_row_id).in_(select(col(Meeting.id)).where(*of_meeting)))
-    reopened = _reopen(bench, which, states)
+    reopened = _reopen(bench, which, states, who)
     _nudge(bench)
     return reopened
 
 
-def _row_ids(bench: Workbench, meeting_ids: Sequence[str]) -> list[int]:
+def row_ids(bench: Workbench, meeting_ids: Sequence[str]) -> list[int]:
+    """The rows of meetings; raises NotFound for one that is not known here."""
     rows = []
     with bench.database.reading() as session:
         for meeting_id in meeting_ids:
@@ -148,7 +168,7 @@ def _row_ids(bench: Workbench, meeting_ids: Sequence[str]) -> list[int]:
 
 
 def _reopen(
-    bench: Workbench, which: list[ColumnElement[bool]], states: tuple[State, ...]
+    bench: Workbench, which: list[ColumnElement[bool]], states: tuple[State, ...], who: str
 ) -> tuple[int, list[str]]:
     """Open rows of some meetings in a transaction, so that the door waits for no more.
 
@@ -165,6 +185,7 @@ def _reopen(
         with bench.database.transaction() as session:
             for each in some:
                 lock_meeting(session, each)
+            tell_steps(session, [_asked(each, "retry", who, now) for each in some])
             count += reopen(
                 session,
                 *(*which, row_id.in_(some)),
@@ -179,6 +200,12 @@ def _reopen(
                 settle_completeness(session, each, now=now)
             meeting_ids += [session.get_one(Meeting, each).meeting_id for each in some]
     return count, meeting_ids
+
+
+def _asked(meeting_row_id: int, what: str, who: str, now: datetime) -> dict[str, Any]:
+    """The step that says what somebody asks of a meeting."""
+    step = {"meeting_row_id": meeting_row_id, "at": now, "what": What.ASKED}
+    return step | {"reason": what, "detail": who}
 
 
 def _nudge(bench: Workbench) -> None:

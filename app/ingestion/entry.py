@@ -9,8 +9,9 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
-from app.db.ingests import forget_stored, new_ingest, open_ingests, reopen, wake
+from app.db.ingests import new_ingest, open_ingests, reopen, wake
 from app.db.meetings import mark_incomplete, touch
+from app.db.notes import forget_stored
 from app.db.standing import standing_of
 from app.ingestion.workbench import Pace
 from app.models.tables import Ingest, Meeting

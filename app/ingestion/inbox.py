@@ -260,8 +260,8 @@ def _act(
 
 def _verdict(read: Read, bench: Workbench) -> Verdict:
     match read:
-        case Told(stored=stored):
-            return Verdict(stored, EventOutcome.PROCESSED)
+        case Told(stored=stored, meeting_id=meeting_id):
+            return Verdict(stored, EventOutcome.PROCESSED, meeting_id=meeting_id)
         case Planned(stored):
             wanted = bench.policy.switches_on
             return Verdict(stored, EventOutcome.PROCESSED if wanted else EventOutcome.IGNORED)
@@ -298,6 +298,8 @@ def _postpone(bench: Workbench, stored: WebhookEvent, error: WebexError) -> None
 def _log(verdict: Verdict) -> None:
     event = verdict.event
     told = {"resource": event.resource, "event_name": event.event, "data_id": event.data_id}
+    if verdict.meeting_id is not None:
+        told["meeting_id"] = verdict.meeting_id
     if verdict.error_code is None:
         log.info(f"event.{verdict.outcome}", **told)
     else:

@@ -8,8 +8,9 @@ from sqlalchemy import or_
 from sqlmodel import col
 
 from app.db.files import has_files
-from app.db.ingests import heartbeat, new_ingest, note_at_source, open_ingests, reopen
+from app.db.ingests import heartbeat, new_ingest, open_ingests, reopen
 from app.db.meetings import lock_meeting, mark_incomplete, touch
+from app.db.notes import note_at_source, note_recorded
 from app.db.standing import items_of
 from app.errors import Forbidden, Gone, NotFound, PartialList
 from app.ingestion.entry import patience_until
@@ -73,10 +74,10 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
             )
     except PartialList as error:
         # What Webex could read is fetched; the list itself is asked for again.
-        _open_new(work, [each.id for each in error.items])
+        _open_new(work, error.items)
         raise
     listed = {each.id for each in found}
-    _open_new(work, [each.id for each in found])
+    _open_new(work, found)
     _note_deletions(work, listed)
     with bench.database.reading() as session:
         items = [
@@ -177,7 +178,7 @@ def listed_one(
     return mine
 
 
-def _open_new(work: Work, found: Sequence[str]) -> None:
+def _open_new(work: Work, found: Sequence[Item]) -> None:
     now = work.bench.clock()
     patience = max(
         patience_until(work.meeting, work.bench.pace, now), now + work.bench.pace.give_up
@@ -189,15 +190,17 @@ def _open_new(work: Work, found: Sequence[str]) -> None:
             new_ingest(
                 work.meeting,
                 work.ingest.resource,
-                resource_id,
+                each.id,
                 due_at=now,
                 patience_until=patience,
                 priority=Priority(work.ingest.priority),
                 now=now,
             )
-            for resource_id in found
+            for each in found
         ]
         open_ingests(session, wanted)
+        recorded = {each.id: each.recorded_at for each in found if each.recorded_at is not None}
+        note_recorded(session, work.meeting_row_id, recorded)
 
 
 def _note_deletions(work: Work, listed: set[str]) -> None:

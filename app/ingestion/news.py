@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlmodel import col
 
-from app.db.ingests import note_at_source
 from app.db.meetings import ensure_meetings, hint_all, lock_meetings, touch
+from app.db.notes import note_at_source
 from app.db.standing import holders_of
 from app.db.steps import tell_steps
 from app.ingestion.entry import (

@@ -9,8 +9,8 @@ from sqlmodel import col
 
 from app.archive.paths import safe_id
 from app.db.files import latest_file
-from app.db.ingests import note_at_source
 from app.db.meetings import lock_meeting, touch
+from app.db.notes import note_at_source
 from app.db.rechecks import claim_recheck, give_recheck_back
 from app.errors import (
     Forbidden,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from app.db.ticks import WEBHOOKS, tick
 from app.errors import NotFound, PartialList, WebexError
 from app.ingestion.diagnosis import (
     MENDED,
@@ -144,22 +145,30 @@ def reactivate(bench: Workbench, place: Place) -> int:
     Webex does so after 100 failures in five minutes, and never on again (Webhooks guide). Whatever
     else is wrong is logged: somebody may have wanted it so.
     """
-    switched_on = 0
-    for name in bench.accounts.names():
-        client = bench.accounts.client(name).accompanied_by(bench.patience())
-        try:
-            found, unread = look(client)
-        except WebexError as error:
-            log.warning("webhook.not_looked_at", account=name, error=str(error))
-            continue
-        findings = examine(found, place)
-        switched_on += sum(_is_on_again(client, name, each, place) for each in findings)
-        if unread is not None:
-            log.warning("webhook.unreadable", account=name, error=str(unread))
-        left = [each for each in findings if each.problem in MENDED - {Problem.INACTIVE}]
-        if left:
-            log.warning("webhook.wrong", account=name, problems=len(left), mend="webhooks doctor")
-    return switched_on
+    looks = [_reactivate(bench, name, place) for name in bench.accounts.names()]
+    if all(is_fine for _, is_fine in looks):
+        with bench.database.transaction() as session:
+            tick(session, WEBHOOKS, now=bench.clock())
+    return sum(switched_on for switched_on, _ in looks)
+
+
+def _reactivate(bench: Workbench, account: str, place: Place) -> tuple[int, bool]:
+    """How many webhooks of an account are on again, and whether all are now as they should be."""
+    client = bench.accounts.client(account).accompanied_by(bench.patience())
+    try:
+        found, unread = look(client)
+    except WebexError as error:
+        log.warning("webhook.not_looked_at", account=account, error=str(error))
+        return 0, False
+    findings = examine(found, place)
+    switched_on = sum(_is_on_again(client, account, each, place) for each in findings)
+    if unread is not None:
+        log.warning("webhook.unreadable", account=account, error=str(unread))
+    left = [each for each in findings if each.problem in MENDED - {Problem.INACTIVE}]
+    if left:
+        log.warning("webhook.wrong", account=account, problems=len(left), mend="webhooks doctor")
+    wrong = sum(each.problem in MENDED for each in findings)
+    return switched_on, unread is None and wrong == switched_on
 
 
 def _is_on_again(client: WebexClient, account: str, finding: Finding, place: Place) -> bool:

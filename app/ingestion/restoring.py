@@ -134,11 +134,13 @@ def _columns(found: Found, now: datetime) -> dict[str, Any]:
         **memory.model_dump(),
     }
     columns |= {name: value for name, value in theirs.items() if value is not None}
+    completed_at = (memory.completed_at or last) if told.complete else None
     return columns | {
         "folder": found.folder,
         "details_known": memory.details_known or found.documents.details is not None,
         "first_seen_at": memory.first_seen_at or first,
-        "completed_at": (memory.completed_at or last) if told.complete else None,
+        "completed_at": completed_at,
+        "first_completed_at": memory.first_completed_at or completed_at,
         "revision": 1,
         "manifest_revision": 1,
     }

@@ -70,6 +70,7 @@ def _run(bench: Workbench, ingest_id: int, look: Look | None = None) -> bool:
     work = Work(bench, *taken, meeting, look)
     with structlog.contextvars.bound_contextvars(
         meeting_id=meeting.meeting_id,
+        ingest_id=ingest_id,
         resource=work.ingest.resource,
         resource_id=work.ingest.resource_id,
         attempt=work.lease.attempt,

@@ -1,4 +1,4 @@
-"""How things stand: overall, meeting by meeting, and one meeting with everything in it.
+"""How things stand: overall, and one meeting with everything in it.
 
 ``lease_seconds`` says for how long a worker that is not heard of counts as being at work.
 """
@@ -17,7 +17,6 @@ from app.db.files import damaged_files, files_of, participants_of
 from app.db.meetings import find_meeting
 from app.db.standing import ingests_of
 from app.db.ticks import last_tick
-from app.ingestion.wording import missing_sentences
 from app.models.status import (
     AccountStatus,
     DamagedFile,
@@ -25,7 +24,6 @@ from app.models.status import (
     FileStatus,
     IngestStatus,
     MeetingCounts,
-    MeetingLine,
     MeetingState,
     MeetingStatus,
     Overview,
@@ -102,41 +100,10 @@ def seconds_since(moment: datetime, now: datetime) -> float:
     return max(0.0, round((now - moment).total_seconds(), 3))
 
 
-def list_meetings(
-    database: Database,
-    *,
-    limit: int,
-    now: datetime,
-    lease_seconds: float,
-    before: str | None = None,
-) -> list[MeetingLine]:
-    """Meetings, newest start first; ``before`` is the id of the last meeting of the page above.
-
-    Raises DatabaseUnavailable.
-    """
-    if not _is_storable(before or ""):
-        return []
-    with database.reading() as session:
-        meetings = figures.meetings_before(session, before, limit=limit)
-        row_ids = [each.id for each in meetings if each.id is not None]
-        stock = figures.stock_of_meetings(session, row_ids)
-        ingests: defaultdict[int, list[IngestStatus]] = defaultdict(list)
-        for ingest in figures.ingests_of_meetings(session, row_ids):
-            status = ingest_status(ingest, now=now, lease_seconds=lease_seconds)
-            ingests[ingest.meeting_row_id].append(status)
-    nothing = figures.Stock(0, 0)
-    return [
-        _line(each, ingests[row_id], stock.get(row_id, nothing), now)
-        for row_id, each in zip(row_ids, meetings, strict=True)
-    ]
-
-
 def meeting_status(
     database: Database, meeting_id: str, *, now: datetime, lease_seconds: float
 ) -> MeetingStatus | None:
     """One meeting with everything in it; None if it is not known. Raises DatabaseUnavailable."""
-    if not _is_storable(meeting_id):
-        return None
     with database.reading() as session:
         meeting = find_meeting(session, meeting_id)
         if meeting is None or meeting.id is None:
@@ -208,26 +175,8 @@ def _damaged(file: File, meeting: Meeting) -> DamagedFile:
     return DamagedFile.model_validate(told | {"path": file.path, "damage": file.damage})
 
 
-def _line(
-    meeting: Meeting, ingests: Sequence[IngestStatus], stock: figures.Stock, now: datetime
-) -> MeetingLine:
-    state = _state(meeting, ingests)
-    # What is not over yet lacks nothing.
-    missing = [] if state is MeetingState.IN_PROGRESS else missing_sentences(ingests, now)
-    return MeetingLine(
-        meeting_id=meeting.meeting_id,
-        title=meeting.title,
-        host_email=meeting.host_email,
-        start=meeting.start_at,
-        end=meeting.end_at,
-        state=state,
-        missing=missing,
-        files=stock.files,
-        bytes=stock.bytes,
-    )
-
-
-def _state(meeting: Meeting, ingests: Sequence[IngestStatus]) -> MeetingState:
+def meeting_state(meeting: Meeting, ingests: Sequence[IngestStatus]) -> MeetingState:
+    """How a meeting stands as a whole; app.db.listing asks the database the same."""
     states = {each.state for each in ingests}
     if State.FAILED in states:
         return MeetingState.FAILED
@@ -273,14 +222,9 @@ def _meeting_status(
         start=meeting.start_at,
         end=meeting.end_at,
         complete=meeting.completed_at is not None,
-        state=_state(meeting, ingests),
+        state=meeting_state(meeting, ingests),
         ingests=list(ingests),
         files=[FileStatus.model_validate(each.model_dump()) for each in files],
         participants=[ParticipantStatus.model_validate(each.model_dump()) for each in participants],
         snippets=snippets,
     )
-
-
-def _is_storable(text: str) -> bool:
-    """Whether a text can be asked for at all: Postgres refuses the zero character."""
-    return "\0" not in text

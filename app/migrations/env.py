@@ -8,7 +8,7 @@ from sqlmodel import SQLModel
 from sqlmodel.sql.sqltypes import AutoString
 
 # Each brings its table.
-from app.models import cursors, planned, scrub, snippets, steps, tallies  # noqa: F401
+from app.models import access, cursors, planned, scrub, snippets, steps, tallies  # noqa: F401
 from app.models.tables import UtcDateTime
 
 

@@ -86,6 +86,7 @@ class MeetingMemory(_Entry):
     source: Text = "archive"
     first_seen_at: MaybeTime = None
     completed_at: MaybeTime = None
+    first_completed_at: MaybeTime = None
 
 
 class ResourceMemory(_Entry):
@@ -99,6 +100,7 @@ class ResourceMemory(_Entry):
     patience_until: MaybeTime = None
     ended_at: MaybeTime = None
     stored_at: MaybeTime = None
+    recorded_at: MaybeTime = None
     stage: Text = ""
     bytes_done: Size = 0
     bytes_total: Size | None = None

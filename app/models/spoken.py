@@ -1,6 +1,8 @@
 """The words of what was said, by which both databases find the same."""
 
 import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
 _MOST_CHARACTERS = 50_000
 _MOST_WORDS = 16_000
@@ -56,3 +58,59 @@ def _kept(character: str) -> str:
 
 _SIGNS = _Signs()
 _LEFT_OUT = dict.fromkeys((*_ACCENTS, *_VARIANTS))
+
+
+def spans_of(text: str, terms: Iterable[Sequence[str]]) -> list[tuple[int, int]]:
+    """Where in a text these words and rows of words stand, from and to, in their order.
+
+    ``terms`` are words as words_of makes them.
+    """
+    found = _words_with_places(text)
+    words = [word for word, _, _ in found]
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for at, word in enumerate(words):
+        places[word].append(at)
+    spans: list[tuple[int, int]] = []
+    for term in terms:
+        for at in places.get(term[0], ()):
+            end = at + len(term)
+            if words[at:end] == [*term]:
+                spans.append((found[at][1], found[end - 1][2]))
+    return _joined(sorted(spans))
+
+
+def _words_with_places(text: str) -> list[tuple[str, int, int]]:
+    """Each word of a text, and where what it was made of begins and ends."""
+    found = []
+    for start, end in _pieces(text[:_MOST_CHARACTERS]):
+        words = words_of(text[start:end])
+        if len(words) == 1:
+            found.append((words[0], start, end))
+            continue
+        # Of a language without spaces: each character is a word.
+        for place in range(start, end):
+            found += [(word, place, place + 1) for word in words_of(text[place])]
+    return found
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    start: int | None = None
+    for place, character in enumerate(text):
+        is_part = character.isalnum() or unicodedata.category(character) in ("Mn", "Mc", "Cf")
+        if is_part and start is None:
+            start = place
+        elif not is_part and start is not None:
+            yield start, place
+            start = None
+    if start is not None:
+        yield start, len(text)
+
+
+def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in spans:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined

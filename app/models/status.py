@@ -138,15 +138,24 @@ class Overview(Told):
 
 
 class MeetingLine(Told):
-    """One meeting in a list; ``missing`` are phrases for people, empty when nothing is."""
+    """One meeting in a list; ``missing`` are phrases for people, empty when nothing is.
+
+    ``failures`` are the error codes of what has failed. ``lag_seconds`` is how long after its end
+    it was complete here; None where it is not, or is left out.
+    """
 
     meeting_id: str
     title: str | None
+    site_url: str | None
     host_email: str | None
     start: Time | None
     end: Time | None
+    source: str
+    completed_at: Time | None
+    lag_seconds: float | None
     state: MeetingState
     missing: list[str]
+    failures: list[str]
     files: int
     bytes: int
 

@@ -31,7 +31,7 @@ class Step(SQLModel, table=True):
 
     What the rows themselves show is added by triggers, so that no change can be left out:
     ``known`` with its source, ``found`` items, how each attempt ended, ``reopened``, ``stored``
-    files (``detail`` is the path, ``reason`` the kind), ``gone`` at Webex, ``complete``. Which event
+    files (``detail`` is the path, ``reason`` the kind), ``gone`` at Webex, ``complete``. What event
     told of it (``told``) and who asked for it again (``asked``) is added by those who know.
     ``position`` is its place in the feed of events, once it has one; ``waiting`` never gets one.
     """

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Dialect,
     Index,
     Text,
+    TextClause,
     UniqueConstraint,
     text,
 )
@@ -44,6 +45,11 @@ def _text_of(words: type[State]) -> str:
     return ", ".join(f"'{word}'" for word in words)
 
 
+def _partial(name: str, *columns: str | TextClause, where: str) -> Index:
+    """An index of some rows only."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class WebhookEvent(SQLModel, table=True):
     """One event as Webex delivered it, without secrets; identical deliveries share a row.
 
@@ -52,19 +58,8 @@ class WebhookEvent(SQLModel, table=True):
 
     __tablename__ = "webhook_event"
     __table_args__ = (
-        Index(
-            "ix_webhook_event_new",
-            "next_attempt_at",
-            "id",
-            sqlite_where=text("outcome IS NULL"),
-            postgresql_where=text("outcome IS NULL"),
-        ),
-        Index(
-            "ix_webhook_event_put_aside",
-            "processed_at",
-            sqlite_where=text("error_code IS NOT NULL"),
-            postgresql_where=text("error_code IS NOT NULL"),
-        ),
+        _partial("ix_webhook_event_new", "next_attempt_at", "id", where="outcome IS NULL"),
+        _partial("ix_webhook_event_put_aside", "processed_at", where="error_code IS NOT NULL"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -84,9 +79,14 @@ class WebhookEvent(SQLModel, table=True):
     processed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+_MOMENT = text("coalesce(start_at, first_seen_at)")
+"""When a meeting began, or was first heard of where that is not known."""
+
+
 class Meeting(SQLModel, table=True):
     """One meeting instance; ``folder`` is fixed before its first file and never moves.
 
+    ``completed_at`` is empty again while something of it is open, ``first_completed_at`` stays.
     All its files were last read whole at ``verified_at``, or when they were stored.
     """
 
@@ -108,24 +108,26 @@ class Meeting(SQLModel, table=True):
     revision: int = 0
     manifest_revision: int = 0
     completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    first_completed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     verified_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     first_seen_at: datetime = Field(sa_type=UtcDateTime)
 
     __table_args__ = (
-        Index(
+        _partial(
             "ix_meeting_stale_manifest",
             "id",
-            sqlite_where=text("manifest_revision < revision AND folder IS NOT NULL"),
-            postgresql_where=text("manifest_revision < revision AND folder IS NOT NULL"),
+            where="manifest_revision < revision AND folder IS NOT NULL",
         ),
-        Index(
-            "ix_meeting_verified",
-            "verified_at",
-            "first_seen_at",
-            "id",
-            sqlite_where=text("folder IS NOT NULL"),
-            postgresql_where=text("folder IS NOT NULL"),
+        _partial(
+            "ix_meeting_verified", "verified_at", "first_seen_at", "id", where="folder IS NOT NULL"
         ),
+        Index("ix_meeting_moment", _MOMENT, "id"),
+        Index("ix_meeting_host", text("lower(host_email)"), _MOMENT, "id"),
+        Index("ix_meeting_site", "site_url", _MOMENT, "id"),
+        Index("ix_meeting_account", "account", _MOMENT, "id"),
+        _partial("ix_meeting_open", _MOMENT, "id", where="completed_at IS NULL"),
+        _partial("ix_meeting_complete", _MOMENT, "id", where="completed_at IS NOT NULL"),
+        _partial("ix_meeting_in_progress", _MOMENT, "id", where="webex_state = 'inProgress'"),
     )
 
 
@@ -140,48 +142,28 @@ class Ingest(SQLModel, table=True):
     ``stage``, ``bytes_*`` and ``validator`` say
     where a transfer can go on, ``publishing_sha256`` which file was about to get its name.
     ``bytes_per_second`` is a moving average, known only while an attempt transfers.
+    ``recorded_at`` is when what a recording or transcript has of the meeting began.
     ``stored_at`` is when all of it was stored last, ``gone_at`` since when Webex has deleted it.
     """
 
     __table_args__ = (
         UniqueConstraint("meeting_row_id", "resource", "resource_id", name="uq_ingest"),
         CheckConstraint(f"state IN ({_text_of(State)})", name="ck_ingest_state"),
-        Index(
+        _partial(
             "ix_ingest_waiting",
             "queue",
             "account",
             "priority",
             "next_attempt_at",
-            sqlite_where=text("state = 'waiting'"),
-            postgresql_where=text("state = 'waiting'"),
+            where="state = 'waiting'",
         ),
-        Index(
-            "ix_ingest_due",
-            "queue",
-            "next_attempt_at",
-            sqlite_where=text("state = 'waiting'"),
-            postgresql_where=text("state = 'waiting'"),
-        ),
-        Index(
-            "ix_ingest_running",
-            "queue",
-            "heartbeat_at",
-            sqlite_where=text("state = 'running'"),
-            postgresql_where=text("state = 'running'"),
-        ),
-        Index("ix_ingest_state", "state"),
-        Index(
-            "ix_ingest_failed",
-            "ended_at",
-            sqlite_where=text("state = 'failed'"),
-            postgresql_where=text("state = 'failed'"),
-        ),
-        Index(
-            "ix_ingest_item",
-            "resource_id",
-            sqlite_where=text("resource_id <> ''"),
-            postgresql_where=text("resource_id <> ''"),
-        ),
+        _partial("ix_ingest_due", "queue", "next_attempt_at", where="state = 'waiting'"),
+        _partial("ix_ingest_running", "queue", "heartbeat_at", where="state = 'running'"),
+        Index("ix_ingest_state", "state", "meeting_row_id"),
+        _partial("ix_ingest_failed", "ended_at", where="state = 'failed'"),
+        _partial("ix_ingest_reason", "reason", "meeting_row_id", where="reason IS NOT NULL"),
+        _partial("ix_ingest_error", "error_code", "meeting_row_id", where="error_code IS NOT NULL"),
+        _partial("ix_ingest_item", "resource_id", where="resource_id <> ''"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -212,6 +194,7 @@ class Ingest(SQLModel, table=True):
     bytes_per_second: int | None = Field(default=None, sa_type=BigInteger)
     validator: str | None = None
     publishing_sha256: str | None = None
+    recorded_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     stored_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     gone_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     rechecked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -227,12 +210,7 @@ class File(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("meeting_row_id", "path", name="uq_file"),
-        Index(
-            "ix_file_damaged",
-            "id",
-            sqlite_where=text("damage IS NOT NULL"),
-            postgresql_where=text("damage IS NOT NULL"),
-        ),
+        _partial("ix_file_damaged", "id", where="damage IS NOT NULL"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

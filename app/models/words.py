@@ -130,6 +130,15 @@ class Reason(StrEnum):
     DURATION_DIFFERS = "duration_differs"
 
 
+class Verified(StrEnum):
+    """What looking at the files of a meeting while somebody waits has found."""
+
+    READ = "verified"
+    THERE = "there"
+    DAMAGED = "damaged"
+    BUSY = "busy"
+
+
 class Flip(StrEnum):
     """Where automatic recording of a planned meeting stands."""
 

@@ -1,27 +1,51 @@
 """The Flask application, made from a runtime."""
 
+import hashlib
 import sys
+from pathlib import Path
+from typing import Any
 
 import structlog
-from flask import Flask, Response, jsonify, request
+from flask import Flask, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from app.config import load_settings
+from app.config import Settings, load_settings
 from app.db.schema import check_schema
 from app.dispatch.nudger import Nudger
 from app.errors import DatabaseUnavailable, IngestError, SettingsError
 from app.logs import configure_logs
+from app.models.access import Scope
+from app.models.passwords import OperatorPassword
+from app.models.words import DOOR
 from app.runtime import Runtime, build_runtime
-from app.web.access import guard
+from app.web.access import Access
+from app.web.actions import action_routes
+from app.web.api import api_routes, new_application
+from app.web.api_actions import api_action_routes
+from app.web.csrf import guard_forms
+from app.web.files import file_routes
 from app.web.health import health_routes
+from app.web.login import login_routes
 from app.web.metrics import metrics_routes
-from app.web.pages import page_routes
+from app.web.pages import page_routes, unavailable
+from app.web.player import player_routes
+from app.web.principal import current_principal, is_allowed
+from app.web.problem_json import API, problem
+from app.web.problems import problem_routes
+from app.web.protection import protect
+from app.web.refusals import refuse, wants_page
 from app.web.report import report_routes
+from app.web.search import search_routes
+from app.web.sessions import Sessions
+from app.web.tracing import follow_requests
+from app.web.tries import Tries
+from app.web.verifying import Verifier
 from app.web.webhooks import webhook_routes
 
 log = structlog.get_logger()
 
 _SWEEP_EXPIRES_SECONDS = 10
+_TRY_AGAIN = "the database cannot be reached now; try again"
 _APP_LOAD_ERROR = 4
 """With this exit status gunicorn stops, where others make it start the same worker again."""
 
@@ -34,18 +58,42 @@ def create_app(runtime: Runtime) -> Flask:
             "WEBEX_WEBHOOK_SECRET: must be set (`webex-ingest init` makes one), "
             "or set ALLOW_UNSIGNED_WEBHOOKS=1 to believe everybody"
         )
-    app = Flask("app.web", static_folder=None)
+    app = new_application()
+    _let_static_files_be_kept(app)
     nudger = Nudger(lambda: runtime.broker.ask_for_sweep(expires_seconds=_SWEEP_EXPIRES_SECONDS))
+    follow_requests(app)
     app.register_blueprint(webhook_routes(runtime, nudger))
     app.register_blueprint(health_routes(runtime))
     app.register_blueprint(metrics_routes(runtime))
-    app.register_blueprint(page_routes(runtime))
-    app.register_blueprint(report_routes(runtime))
-    app.before_request(guard(settings))
+    app.register_api(file_routes(runtime))
+    _show_pages(app, runtime)
+    verifier = Verifier(runtime.bench)
+    app.register_blueprint(action_routes(runtime, verifier))
+    app.register_api(api_routes(runtime))
+    app.register_api(api_action_routes(runtime, verifier))
+    _let_in(app, runtime, settings.with_hashed_password())
     app.register_error_handler(DatabaseUnavailable, _database_unavailable)
-    app.register_error_handler(HTTPException, _plain_error)
-    app.after_request(_protect)
+    app.register_error_handler(HTTPException, refuse)
+    app.after_request(protect(settings))
     return app
+
+
+def _show_pages(app: Flask, runtime: Runtime) -> None:
+    for routes in (page_routes, player_routes, search_routes, problem_routes, report_routes):
+        app.register_blueprint(routes(runtime))
+
+
+def _let_static_files_be_kept(app: Flask) -> None:
+    """Give each of our few static files an address that changes with it, to be kept for a year."""
+    assert app.static_folder is not None
+    files = Path(app.static_folder).iterdir()
+    versions = {each.name: hashlib.sha256(each.read_bytes()).hexdigest()[:12] for each in files}
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 365 * 86400
+
+    @app.url_defaults
+    def add_version(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static":
+            values["v"] = versions[values["filename"]]
 
 
 def create_app_from_environment() -> Flask:
@@ -55,14 +103,29 @@ def create_app_from_environment() -> Flask:
     reached now may be there later, and the door says so until then.
     """
     try:
-        settings = load_settings()
+        settings = load_settings().with_hashed_password()
         configure_logs(log_format=settings.log_format, secrets=settings.secrets())
         runtime = build_runtime(settings)
         _check_schema(runtime)
+        runtime.counts.keep()
         return create_app(runtime)
     except IngestError as error:
         sys.stderr.write(f"webex-ingest: {error}\n")
         sys.exit(_APP_LOAD_ERROR)
+
+
+def _let_in(app: Flask, runtime: Runtime, settings: Settings) -> None:
+    """Who may look, signs in and out, and sends forms."""
+    sessions = tries = None
+    if settings.operator_password is not None:
+        password = OperatorPassword(settings.operator_password.get_secret_value())
+        tools = (runtime.bench.database, settings, password, runtime.bench.clock)
+        sessions, tries = Sessions(*tools), Tries(*tools)
+    app.before_request(Access(runtime, sessions, tries).check)
+    guard_forms(app, settings)
+    app.register_blueprint(login_routes(sessions, tries))
+    app.jinja_env.globals["current_principal"] = current_principal
+    app.jinja_env.globals["may_operate"] = lambda: is_allowed(Scope.OPERATE)
 
 
 def _check_schema(runtime: Runtime) -> None:
@@ -76,27 +139,10 @@ def _check_schema(runtime: Runtime) -> None:
         database.dispose()
 
 
-def _database_unavailable(error: Exception) -> tuple[Response, int, dict[str, str]]:
+def _database_unavailable(error: DatabaseUnavailable) -> Any:
     log.error("database.unavailable", path=request.path, error=str(error))
-    answer = jsonify(error="the database cannot be reached now; try again")
-    return answer, 503, {"Retry-After": "5"}
-
-
-def _plain_error(error: HTTPException) -> tuple[Response, int, dict[str, str]]:
-    headers = {"WWW-Authenticate": 'Basic realm="webex-ingest"'} if error.code == 401 else {}
-    return jsonify(error=error.description), error.code or 500, headers
-
-
-def _protect(response: Response) -> Response:
-    if response.status_code == 204:
-        # Nothing that a browser could misread, and the door has no time to waste.
-        return response
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault(
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    )
-    return response
+    if request.path.startswith(API):
+        return problem(503, _TRY_AGAIN, [("Retry-After", "5")])
+    if request.path != DOOR and wants_page():
+        return unavailable(error)
+    return jsonify(error=_TRY_AGAIN), 503, {"Retry-After": "5"}

@@ -50,6 +50,12 @@ class Gathering:
         """Whether the head does not end where every honest one does."""
         return not self._body_at and len(self._bytes) > _MOST_HEAD_BYTES
 
+    @property
+    def path(self) -> str:
+        """What the request is for, as it was written; empty where that is no request."""
+        words = self._bytes[: self._body_at].split(b" ", 2)
+        return words[1].partition(b"?")[0].decode("latin-1") if len(words) == 3 else ""
+
     def add(self, received: bytes) -> None:
         """Take what has come, and look whether it is all."""
         self._bytes += received

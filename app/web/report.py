@@ -1,7 +1,7 @@
 """The page of the report: what is here of the meetings of some days, and what is missing."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from flask import Blueprint, Request, render_template, request
 from werkzeug.exceptions import BadRequest
@@ -9,12 +9,13 @@ from werkzeug.exceptions import BadRequest
 from app.errors import DatabaseUnavailable
 from app.ingestion.report import make_report, span_of
 from app.ingestion.wording import one_line
+from app.models.access import Scope
 from app.models.report import Report, Standing, Totals, lag_of, totals_by
 from app.runtime import Runtime
+from app.web.days import DAY, told_days
 from app.web.pages import unavailable
+from app.web.principal import demand
 
-_DAY = timedelta(days=1)
-_YEARS = range(1990, 2200)
 _MOST_DAYS = 31
 _MOST_GAPS = 100
 _MOST_HOSTS = 50
@@ -27,9 +28,11 @@ def report_routes(runtime: Runtime) -> Blueprint:
 
     @routes.get("/report")
     def report() -> str:
-        now = bench.clock()
+        now, asks = bench.clock(), _asks(request)
+        if asks:
+            demand(Scope.OPERATE)
         since, until = _span(request.args, now)
-        made = make_report(bench, since, until, asks=_asks(request), look=bench.patience())
+        made = make_report(bench, since, until, asks=asks, look=bench.patience())
         return render_template("report.html", **_told(made), now=now)
 
     routes.register_error_handler(BadRequest, _wrong)
@@ -45,30 +48,15 @@ def _asks(request: Request) -> bool:
 
 def _span(told: Mapping[str, str], now: datetime) -> tuple[datetime, datetime]:
     """The days that are asked for, the last one included; BadRequest says what is wrong."""
-    since, last = (_day(told.get(name, "")) for name in ("from", "to"))
-    if since and last and last < since:
-        raise BadRequest("The last day is before the first one.")
-    begin, end = span_of(since, last + _DAY if last else None, now)
+    begin, end = span_of(*told_days(told), now)
     if begin >= end:
         raise BadRequest("The first day lies ahead: Webex lists what has ended.")
-    if end - begin > _MOST_DAYS * _DAY:
+    if end - begin > _MOST_DAYS * DAY:
         raise BadRequest(
             f"A page has {_MOST_DAYS} days at most. `webex-ingest report --from DATE --to DATE` "
             "takes any number of them."
         )
     return begin, end
-
-
-def _day(text: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        raise BadRequest("A day is written as 2026-03-31.") from None
-    if day.year not in _YEARS:
-        raise BadRequest("Webex has meetings of the years 1990 to 2199 only.")
-    return day
 
 
 def _told(made: Report) -> dict[str, object]:

@@ -3,8 +3,15 @@
 import structlog
 from flask import Blueprint, Response, jsonify, request
 
+from app.db.tallies import Happening
 from app.dispatch.nudger import Nudger
-from app.errors import BodyTooLarge, NotAnEvent, SignatureWrong, WebhookRefused
+from app.errors import (
+    BodyTooLarge,
+    DatabaseUnavailable,
+    NotAnEvent,
+    SignatureWrong,
+    WebhookRefused,
+)
 from app.ingestion.events import MOST_BODY_BYTES, receive_event
 from app.runtime import Runtime
 
@@ -38,8 +45,12 @@ def webhook_routes(runtime: Runtime, nudger: Nudger) -> Blueprint:
                 unsigned_allowed=settings.allow_unsigned_webhooks,
             )
         except WebhookRefused as error:
+            runtime.counts.add(Happening.DELIVERY, error.code)
             log.warning("webhook.refused", error=error.code, bytes=len(raw))
             return jsonify(error=str(error)), _STATUS[type(error)]
+        except DatabaseUnavailable as error:
+            runtime.counts.add(Happening.DELIVERY, error.code)
+            raise
         nudger.nudge()
         return "", 204
 

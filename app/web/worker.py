@@ -3,14 +3,14 @@
 gunicorn's own threads read a request and write its answer however long that takes, so a few
 dozen clients that trickle are enough to hold them all. Here the loop that accepts connections
 also gathers requests, and a thread gets one that is whole. What threads may be held by readers
-of large answers is bounded, and the rest is the door's.
+of large answers is bounded, and the rest is the door's. A file is sent by no thread that answers,
+but by one of its own.
 """
 
 import resource
 import selectors
 import socket
 import sys
-import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -22,13 +22,20 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from app.web.access import OPEN_PATHS
+from app.web.files import is_file_path
 from app.web.gathering import Gathering
+from app.web.sending import MOST_BODIES, ClientSocket, Sender
 
 _REQUEST_SECONDS = 10
 """How long a request may take to arrive."""
 
 _SEND_SECONDS = 30
 """How long one piece of an answer may take to leave."""
+
+_STUCK_SECONDS = 3
+"""So long after the last place became free those that wait for one are refused."""
+
+_MOST_WAITING = 256
 
 _LINGER_SECONDS = 2
 _MOST_LINGERING = 256
@@ -55,11 +62,13 @@ class _Connection(TConn):  # type: ignore[misc]  # gunicorn has no types
     """A connection that knows what has come of its next request."""
 
     def __init__(self, worker: "DoorWorker", sock: socket.socket, client: Any, server: Any) -> None:
-        super().__init__(worker.cfg, sock, client, server)
+        super().__init__(worker.cfg, ClientSocket(sock), client, server)
         self.gathering = Gathering()
         # It reads what was gathered and never the socket, so that no thread ever waits for it.
         self.parser = http.get_parser(worker.cfg, iter(()), client)
+        self.path = ""
         self.is_cut = False
+        self.has_place = False
         self.initialized = self.data_ready = True
         self._worker = worker
 
@@ -76,7 +85,10 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._places = threading.BoundedSemaphore(max(1, self.cfg.threads // 2))
+        # The loop alone knows of places: it gives one, and takes it back when the thread is free.
+        self._places = max(1, self.cfg.threads // 2)
+        self._freed_at = 0.0
+        self._waiting: deque[_Connection] = deque()
         self._lingering: deque[tuple[float, socket.socket]] = deque()
 
     def init_process(self) -> None:
@@ -88,7 +100,17 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        # Of what a worker may open the door has half at least: a body takes two.
+        self._sender = Sender(MOST_BODIES if most < 0 else min(MOST_BODIES, most // 4))
+        self._sender.start()
         super().init_process()
+
+    def run(self) -> None:
+        """Serve until the end; what is still being sent then is cut."""
+        try:
+            super().run()
+        finally:
+            self._sender.close()
 
     def accept(self, listener: socket.socket) -> None:
         """Take a connection, and wait for its request without a thread."""
@@ -130,8 +152,9 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         gathering = conn.gathering
         if gathering.is_whole:
             conn.is_cut = gathering.is_cut
+            conn.path = gathering.path
             conn.parser.unreader.unread(gathering.take())
-            self.enqueue_req(conn)
+            self._dispatch(conn)
         elif gathering.is_too_long or gathering.is_malformed:
             with suppress(OSError):
                 conn.sock.send(_HEAD_TOO_LARGE if gathering.is_too_long else _MALFORMED)
@@ -143,6 +166,41 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 with suppress(OSError):
                     conn.sock.send(_CONTINUE)
             self._await_more(conn, is_waited_for=is_waited_for)
+
+    def _dispatch(self, conn: _Connection) -> None:
+        """Let a thread answer; what is not the door's needs one of few places, and waits for it."""
+        if conn.path in OPEN_PATHS:
+            self.enqueue_req(conn)
+        elif len(self._waiting) >= _MOST_WAITING:
+            self._refuse(conn)
+        else:
+            conn.timeout = time.monotonic() + _REQUEST_SECONDS
+            self._waiting.append(conn)
+            self._fill_places()
+
+    def _fill_places(self) -> None:
+        while self._places and self._waiting:
+            conn = self._waiting.popleft()
+            if self._sender.is_full and is_file_path(conn.path):
+                self._refuse(conn)
+                continue
+            self._places -= 1
+            conn.has_place = True
+            self.enqueue_req(conn)
+
+    def _refuse(self, conn: _Connection) -> None:
+        with suppress(OSError):
+            conn.sock.send(_BUSY)
+        self._end(conn, graceful=True)
+
+    def _refuse_waiting(self, now: float) -> None:
+        """Refuse who has waited for long, and everybody while those that have places stall."""
+        while self._waiting:
+            conn = self._waiting[0]
+            began = conn.timeout - _REQUEST_SECONDS
+            if conn.timeout > now and max(began, self._freed_at) > now - _STUCK_SECONDS:
+                break
+            self._refuse(self._waiting.popleft())
 
     def _await_more(self, conn: _Connection, *, is_waited_for: bool = False) -> None:
         # In the order of their deadlines, which murder_pending relies on: a client that goes
@@ -162,6 +220,27 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         conn.close(graceful=graceful)
 
     def finish_request(self, conn: _Connection, fs: Any) -> None:
+        """Have the file sent that belongs to the answer, and only then finish."""
+        body = conn.sock.take_body()
+        if body is not None:
+            done = partial(self.method_queue.defer, self._sent, conn, fs)
+            self._sender.send(conn.sock, body, done)
+        if conn.has_place:
+            # Before the connection may begin with another request.
+            conn.has_place = False
+            self._places += 1
+            self._freed_at = time.monotonic()
+            self._fill_places()
+        if body is None:
+            self._finish(conn, fs)
+
+    def _sent(self, conn: _Connection, fs: Any, is_whole: bool) -> None:
+        if is_whole:
+            self._finish(conn, fs)
+        else:
+            self._end(conn)
+
+    def _finish(self, conn: _Connection, fs: Any) -> None:
         """Keep the connection, and begin with what it has sent of the next request."""
         super().finish_request(conn, fs)
         if conn.gathering.has_bytes and self.keepalived_conns and self.keepalived_conns[-1] is conn:
@@ -170,18 +249,10 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._go_on(conn)
 
     def handle_request(self, req: Any, conn: _Connection) -> bool:
-        """Answer one request; one that is not the door's needs one of few places."""
+        """Answer one request."""
         conn.sock.settimeout(_SEND_SECONDS)
         try:
-            if req.path in OPEN_PATHS:
-                return bool(super().handle_request(req, conn))
-            if not self._places.acquire(blocking=False):
-                conn.sock.sendall(_BUSY)
-                return False
-            try:
-                return bool(super().handle_request(req, conn))
-            finally:
-                self._places.release()
+            return bool(super().handle_request(req, conn))
         except TimeoutError:
             self.log.warning("A client did not read its answer within %d s.", _SEND_SECONDS)
             return False
@@ -235,5 +306,6 @@ class DoorWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 self.poller.unregister(conn.sock)
                 self._end(conn)
         now = time.monotonic()
+        self._refuse_waiting(now)
         while self._lingering and self._lingering[0][0] <= now:
             self._let_go(self._lingering.popleft()[1])

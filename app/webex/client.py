@@ -47,6 +47,9 @@ class Gate(Protocol):
     def close(self, seconds: float | None) -> float:
         """Let nobody pass for so long, or as long as it thinks best; for how long it was."""
 
+    def answered(self, status: int | None) -> None:
+        """Note what came of a request that was let pass; None where nothing came."""
+
 
 class Tokens(Protocol):
     """The access tokens of one account; raises TokenRefused or TokenRenewing."""
@@ -212,6 +215,7 @@ class WebexClient:
     ) -> requests.Response:
         self._before_request()
         self._gate.enter()
+        status = None
         try:
             response = self._answer(
                 partial(
@@ -226,12 +230,15 @@ class WebexClient:
                 ),
                 most_bytes,
             )
+            status = response.status_code
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             # Their texts hold addresses, so only the kind of error is told.
             raise WebexUnavailable(f"Webex did not answer ({type(error).__name__})") from None
         except ValueError:
             # requests looks at the address of a redirect although it is not to follow it.
             raise AnswerUnreadable("Webex redirected an API request to no address") from None
+        finally:
+            self._gate.answered(status)
         if response.is_redirect:
             raise AnswerUnreadable("Webex redirected an API request; it was not followed")
         untold = [token, *secrets_in(sent.get("json") or {})]

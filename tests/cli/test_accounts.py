@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import click
 import pytest
 import requests
 from cryptography.fernet import Fernet
 
+from app.cli.login import login as login_command
+from app.models.words import Role
 from tests.e2e.house import House, house, prepare_database
 from tests.processes import free_port, spawn
 
@@ -194,6 +197,15 @@ def test_accounts_are_added_from_files_listed_and_removed(home: House) -> None:
     assert "no account bot" in home.command("accounts", "remove", "bot", code=1)
 
 
+def test_the_role_is_said_as_the_readme_says_it(home: House) -> None:
+    (home.folder / "bot").write_text("simulator-token\n")
+    file = ("--access-token-file", "bot")
+
+    for role in ("user", "admin", "compliance"):
+        assert "is host@example.com" in home.command("accounts", "add", role, *file, "--role", role)
+    assert "'user', 'admin'" in home.command("accounts", "add", "x", "--role", "USER", code=2)
+
+
 def test_an_account_is_not_added_with_what_webex_refuses(home: House) -> None:
     (home.folder / "app").write_text("over-long-ago\n")
     (home.folder / "two").write_text("two words\n")
@@ -264,3 +276,11 @@ def test_a_connection_that_says_nothing_does_not_hold_up_a_sign_in(home: House) 
         with socket.create_connection(("127.0.0.1", port), timeout=10):
             assert requests.get(address_in(said), timeout=10).status_code == 200
             assert login.process.wait(20) == 0, login.output()
+
+
+def test_a_role_is_said_as_the_help_and_the_settings_say_it() -> None:
+    role = next(each for each in login_command.params if each.name == "role")
+
+    assert [role.process_value(click.Context(login_command), each.value) for each in Role] == [
+        *Role
+    ]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from werkzeug.security import check_password_hash
 
 from app.cli.main import commands
 from app.config import load_settings
@@ -62,6 +63,9 @@ def test_init_writes_fresh_secrets_for_the_owner_alone_and_only_once(
     settings = load_settings()
     assert settings.webhook_secrets
     assert settings.operator_password
+    (password,) = re.findall(r"user operator, password (\S+)", said)
+    assert password not in content
+    assert check_password_hash(settings.operator_password.get_secret_value(), password)
     assert settings.encryption_key
     secret = settings.webhook_secrets[0]
     assert secret not in said

@@ -3,7 +3,7 @@
 import os
 import pty
 import re
-import sys
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +26,7 @@ from app.models.status import MeetingStatus
 from app.models.tables import Meeting
 from app.models.times import format_time, utc_now
 from app.models.words import CORE_RESOURCES, Reason, Resource
+from tests.e2e.commands import INTERRUPTIBLE
 from tests.e2e.house import House, house
 from tests.processes import eventually, start
 from tests.web.rows import Rows
@@ -157,15 +158,23 @@ def test_what_webex_is_asked_for_later_is_named_and_not_waited_for(home: House, 
     assert last == f"{meeting_id}: asked for again without being waited for: {later}"
 
 
-def test_a_narrow_terminal_never_wraps_the_line(home: House, rows: Rows) -> None:
+def test_a_narrow_terminal_never_wraps_the_line_and_an_interrupt_says_that_the_work_goes_on(
+    home: House, rows: Rows
+) -> None:
     meeting = rows.failed_meeting("m_I_1", "It went wrong.")
     recording = rows.ingest(meeting, Resource.RECORDINGS, "r1")
     rows.run(recording, **VIDEO, bytes_per_second=MIB)
 
     with on_terminal(home, ["retry", "m_I_1", "--wait"], columns=60) as terminal:
         terminal.wait_for("25%  video, 50% of 60.0 MiB, 1.0")
+        terminal.interrupt()
+        terminal.wait_for("Stopped. The work goes on; `webex-ingest status` says how far it is.")
+        assert terminal.ended() == 1
 
-    assert max(map(len, drawn_after(terminal, "will be tried again."))) < 60
+    said = terminal.said()
+    assert said.rindex("\x1b[?25h") > said.rindex("\x1b[?25l"), "the cursor is there again"
+    assert "Traceback" not in said
+    assert max(map(len, drawn_after(terminal, "will be tried again.")[:-1])) < 60
 
 
 def test_status_tells_running_transfers_and_what_waits_with_half_a_file(
@@ -251,6 +260,10 @@ class Terminal:
         """Wait until the text has been drawn."""
         eventually(lambda: text in self.said(), message=lambda: f"{text!r} not in {self.said()!r}")
 
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
     def ended(self) -> int:
         """Wait for the end of the command; its exit code."""
         code: int = self._process.wait(10)
@@ -280,7 +293,7 @@ def on_terminal(home: House, words: list[str], *, columns: int = 80) -> Iterator
     """Run a command of ours on a terminal of its own for the length of the block."""
     screen, line = pty.openpty()
     environment = home.environment | {"COLUMNS": str(columns), "TERM": "xterm"}
-    argv = [sys.executable, "-m", "app.cli", *words]
+    argv = [*INTERRUPTIBLE, *words]
     with os.fdopen(line, "wb") as output:
         process = start(argv, output=output, environment=environment, cwd=home.folder)
     terminal = Terminal(process, screen)

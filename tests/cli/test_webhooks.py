@@ -126,7 +126,7 @@ def test_after_a_change_of_address_the_old_webhooks_are_led_here_on_request(home
 
     assert said.count(": led to this address\n") == 2 * len(WANTED)
     assert again == (
-        f"Nothing was changed: no webhook of our name leads to {old}/webhooks/webex: "
+        f"webex-ingest: nothing was changed: no webhook of our name leads to {old}/webhooks/webex: "
         "see `webex-ingest webhooks list`.\n"
     )
     assert {each["target_url"] for each in told(home, "list")} == {f"{STAGING}/webhooks/webex"}

@@ -9,16 +9,16 @@ from app.db.engine import Database
 from app.db.schema import _config
 from tests.db.rows import NOW, PATIENCE
 
-REVISIONS = (
-    *("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010"),
-    "0011",
-)
+REVISIONS = tuple(f"{number:04}" for number in range(1, 15))
+MADE_BY = {
+    "0004": {"account"},
+    "0005": {"auto_record"},
+    "0007": {"backfill_cursor"},
+    "0008": {"scrub"},
+    "0012": {"operator_session", "api_token", "throttle"},
+}
 MADE_SINCE = {
-    **{each: {"account", "auto_record", "backfill_cursor", "scrub"} for each in REVISIONS[:3]},
-    "0004": {"auto_record", "backfill_cursor", "scrub"},
-    "0005": {"backfill_cursor", "scrub"},
-    "0006": {"backfill_cursor", "scrub"},
-    "0007": {"scrub"},
+    each: set().union(*(made for by, made in MADE_BY.items() if by > each)) for each in REVISIONS
 }
 """The tables that a database of a revision does not have yet."""
 
@@ -34,6 +34,7 @@ ROWS: dict[str, dict[str, Any]] = {
         "source": "webhook",
         "revision": 3,
         "manifest_revision": 2,
+        "first_completed_at": NOW,
         "verified_at": NOW,
         "start_at": NOW,
         "first_seen_at": NOW,
@@ -151,6 +152,22 @@ ROWS: dict[str, dict[str, Any]] = {
         "path": "recordings/r1.mp4",
     },
     "tick": {"name": "sweep", "at": NOW},
+    "operator_session": {
+        "digest": "0" * 64,
+        "password": "1" * 64,
+        "created_at": NOW,
+        "last_seen_at": NOW,
+        "expires_at": PATIENCE,
+    },
+    "api_token": {
+        "id": 1,
+        "name": "prometheus",
+        "digest": "0" * 64,
+        "scopes": "read",
+        "created_at": NOW,
+        "last_used_at": NOW,
+    },
+    "throttle": {"name": "peer:192.0.2.7", "spent_until": NOW.timestamp()},
 }
 
 

@@ -14,7 +14,7 @@ from app.db.engine import Database
 from app.db.place import prepare_file
 from app.db.schema import check_schema, migrate
 from app.models.steps import Feed, Step
-from app.models.tables import WebhookEvent
+from app.models.tables import Meeting, WebhookEvent
 from app.models.tallies import Tally
 from tests.db.counting import counted, rows_of
 from tests.db.revisions import MADE_SINCE, REVISIONS, ROWS, fill, to_revision
@@ -81,6 +81,23 @@ def test_an_upgrade_knows_what_had_been_stored_though_it_is_open_just_now(
     database.dispose()
 
 
+def test_a_meeting_that_was_complete_before_an_upgrade_has_its_lag_behind_it(
+    tmp_path: Path,
+) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'old.db'}")
+    to_revision(database, "0010")
+    fill(database)
+    with database.transaction() as session:
+        session.execute(text("UPDATE meeting SET completed_at = first_seen_at"))
+
+    migrate(database)
+
+    with database.reading() as session:
+        meeting = session.scalars(select(Meeting)).one()
+    assert meeting.first_completed_at == meeting.completed_at is not None
+    database.dispose()
+
+
 def test_what_is_committed_in_the_middle_of_an_upgrade_is_counted_as_well(
     postgres_url: str,
 ) -> None:
@@ -129,7 +146,7 @@ def test_going_back_by_one_revision_keeps_the_events(database: Database) -> None
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        ("0002", "this program needs 0011: run `webex-ingest migrate`"),
+        ("0002", "this program needs 0014: run `webex-ingest migrate`"),
         ("9999", "it was made by a newer webex-ingest; run that version"),
     ],
 )

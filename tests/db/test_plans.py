@@ -11,39 +11,57 @@ from sqlmodel import col
 
 from app.db.auto_record import claim_flip
 from app.db.claims import claim_due, is_work_due
+from app.db.due import due_work
 from app.db.engine import Database
 from app.db.figures import (
     count_deliveries,
+    count_events,
     count_gaps,
+    count_ingests,
+    count_meetings,
     ingests_of_meetings,
     meetings_between,
     meetings_named,
+    stock_of_kinds,
     stock_of_meetings,
     unfinished_bytes,
 )
-from app.db.inbox import new_events
+from app.db.inbox import new_events, newest_delivery_at
+from app.db.listing import meeting_ids_from
 from app.db.meetings import longest_unread, stale_manifests
 from app.db.rechecks import claim_recheck
 from app.db.search import search, terms_of
 from app.db.tallies import put_together
-from app.ingestion.status import list_meetings, overview
+from app.ingestion.listing import list_meetings, suggestions
+from app.ingestion.status import overview
+from app.models.listing import Filters
 from app.models.planned import AutoRecord
 from app.models.snippets import Snippet
 from app.models.spoken import words_of
 from app.models.tables import File, Meeting, WebhookEvent
 from app.models.words import Queue, State
+from app.web.happenings import happenings
+from app.web.surroundings import beats
 from tests.db.rows import LEASE_SECONDS, NOW, after, make_ingests, make_meeting, row_id_of
 from tests.servers import PostgresServer
 
 ROWS = 20_000
+ACCOUNTS = ("account-0", "account-1", "account-2")
 
 SMALL = (
     *("tally", "account", "tick", "anon_", "CONSTANT ROW"),
     *("snippet_search VIRTUAL TABLE INDEX", "webhook_event USING INDEX ix_webhook_event_put_aside"),
     "meeting USING INDEX ix_meeting_stale_manifest",
+    *("walked", "found", "gathered", "different", "(subquery-", "page"),
+    *(
+        f"meeting USING {how} ix_meeting_{name}"
+        for how in ("INDEX", "COVERING INDEX")
+        for name in ("moment", "open", "complete", "in_progress")
+    ),
 )
-"""What may be read in full: tables that stay small, what part of a question has found, and what
-an index has found. SQLite calls a question without a table CONSTANT ROW."""
+"""What may be read in full: tables that stay small, what part of a question has found, what an
+index has found, and indexes in whose order the list is read, as it ends after a page or more.
+SQLite calls a question without a table CONSTANT ROW."""
 
 
 def claim(database: Database) -> None:
@@ -112,6 +130,50 @@ def list_more(database: Database) -> None:
     list_some(database, f"past{ROWS // 2 + 1}_I_1")
 
 
+ASKED = {
+    "ix_meeting_host": [{"host": "Host3@example.com"}, {"host": "host3@example.com", "site": "b"}],
+    "ix_meeting_site": [{"site": "a"}, {"site": "b", "state": "complete"}],
+    "ix_meeting_account": [{"account": "sales"}, {"account": "sales", "site": "a"}],
+    "ix_meeting_moment": [{"since": "2025-11-02", "until": "2025-11-05"}],
+    "ix_meeting_open": [{"state": "waiting"}],
+    "ix_meeting_complete": [{"state": "complete"}],
+    "ix_meeting_in_progress": [{"state": "in_progress"}],
+    "ix_ingest_state": [
+        {"state": "running"},
+        {"state": "failed"},
+        {"state": "failed", "site": "a"},
+    ],
+    "ix_ingest_reason": [
+        *({"state": "left_out"}, {"reason": "not_recorded"}, {"reason": "no_permission"}),
+        {"reason": "not_recorded", "host": "host3@example.com"},
+    ],
+    "ix_ingest_error": [{"reason": "link_refused"}, {"reason": "nobody_ever_said_so"}],
+}
+"""The index that each of these filters is answered by, of many and of few."""
+
+
+def list_by(database: Database, filters: dict[str, str], before: str | None = None) -> None:
+    list_meetings(
+        database,
+        filters=Filters.model_validate(filters),
+        limit=50,
+        now=NOW,
+        lease_seconds=LEASE_SECONDS,
+        before=before,
+    )
+
+
+def suggest(database: Database) -> None:
+    told = suggestions(database, host="host1")
+    assert (told.sites, told.accounts) == (["a", "b"], [*ACCOUNTS, "sales"])
+    assert len(told.hosts) == 50
+
+
+def complete_an_id(database: Database) -> None:
+    with database.reading() as session:
+        assert meeting_ids_from(session, "past1", limit=50)
+
+
 def search_for_a_word(database: Database) -> None:
     with database.reading() as session:
         found = search(session, terms_of('zebra "the zebra"'), limit=10)
@@ -138,8 +200,33 @@ def count_the_gaps(database: Database) -> None:
         unfinished_bytes(session)
 
 
+def tell_prometheus(database: Database) -> None:
+    with database.reading() as session:
+        due = due_work(session, now=NOW)
+        list(happenings(session, ["account-1"]))
+        list(beats(session, NOW))
+        assert newest_delivery_at(session) == NOW
+        for ask in (count_ingests, count_meetings, count_events, stock_of_kinds):
+            ask(session)
+    assert sum(due[Queue.TRANSFER].by_age.values()) == 60
+    assert sum(due[Queue.CONTROL].by_age.values()) == 20
+
+
+def test_what_is_due_is_counted_from_the_index_of_what_is_due(peopled: Database) -> None:
+    with listening(peopled) as statements:
+        tell_prometheus(peopled)
+
+    plans = [line for each in statements for line in plan_of(peopled, *each)]
+    assert sum("ix_ingest_due" in line for line in plans) == 2, plans
+    assert any("ix_webhook_event_new" in line for line in plans)
+
+
 def test_no_query_of_a_person_reads_a_whole_table(peopled: Database) -> None:
-    every = (tell_the_status, list_some, list_more, search_for_a_word, report_a_day, count_the_gaps)
+    every = (
+        *(tell_the_status, list_some, list_more, suggest, complete_an_id),
+        *(search_for_a_word, report_a_day, count_the_gaps),
+        tell_prometheus,
+    )
     with listening(peopled) as statements:
         for ask in every:
             ask(peopled)
@@ -171,9 +258,21 @@ def test_the_list_of_meetings_is_read_in_its_order(peopled: Database) -> None:
         list_more(peopled)
 
     plans = [line for each in statements for line in plan_of(peopled, *each)]
-    indexed = [line for line in plans if "ix_meeting_start_at" in line]
-    assert len(indexed) == 4, plans
-    assert not any("SCAN meeting" in line for line in plans)
+    indexed = [line for line in plans if "ix_meeting_moment" in line]
+    assert len(indexed) == 2, plans
+
+
+@pytest.mark.parametrize("index", ASKED)
+def test_each_filter_of_the_list_has_its_index(peopled: Database, index: str) -> None:
+    for filters in ASKED[index]:
+        with listening(peopled) as statements:
+            list_by(peopled, filters)
+            list_by(peopled, filters, f"past{ROWS // 4 + 1}_I_1")
+
+        plans = [plan_of(peopled, *each) for each in statements]
+        assert any(index in line for plan in plans for line in plan), (filters, plans)
+        assert [plan for each in statements for plan in whole_reads(peopled, *each)] == []
+        assert len(statements) <= 20, filters
 
 
 def test_no_query_reads_a_whole_table(crowded: Database) -> None:
@@ -249,8 +348,8 @@ def peopled(
 
 
 def crowd(database: Database) -> None:
-    for number in range(3):
-        meeting = make_meeting(database, f"m{number}_I_1", account=f"account-{number}")
+    for number, account in enumerate(ACCOUNTS):
+        meeting = make_meeting(database, f"m{number}_I_1", account=account)
         make_ingests(database, meeting, ROWS // 4, "old", state=State.DONE, next_attempt_at=None)
         make_ingests(database, meeting, ROWS // 15, "later", next_attempt_at=after(600))
         make_ingests(database, meeting, 20, "now")
@@ -266,6 +365,7 @@ def crowd(database: Database) -> None:
 def people(database: Database) -> None:
     with database.transaction() as session:
         session.execute(insert(Meeting), past_meetings())
+        session.execute(text(_PAST_INGESTS))
         ids = session.scalars(select(col(Meeting.id))).all()
         session.execute(insert(File), [stored(each) for each in ids])
         # Many in one statement, as SQLite's full-text index wants it.
@@ -321,9 +421,28 @@ def past_meetings() -> list[dict[str, Any]]:
             **plain,
             "meeting_id": f"past{number}_I_1",
             "start_at": after((number - ROWS // 2) * 3600) if number % 50 else None,
+            "completed_at": NOW if number % 5 else None,
+            "host_email": f"Host{number % 200}@example.com",
+            "site_url": "a" if number % 3 else "b",
+            "account": "sales" if number % 7 == 0 else "",
+            "webex_state": "ended" if number % 1_000 else "inProgress",
         }
         for number in range(ROWS)
     ]
+
+
+_PAST_INGESTS = """
+INSERT INTO ingest (meeting_row_id, resource, resource_id, account, queue, priority, state, stage,
+    reason, error_code, attempt, looks, tries, lost, opened_at, patience_until, woken, bytes_done,
+    bytes_synced, updated_at)
+SELECT id, 'recordings', '', account, 'poll', '0-fresh', CASE WHEN id % 500 = 0 THEN 'failed'
+    WHEN id % 3 = 0 THEN 'absent' ELSE 'done' END, '', CASE WHEN id % 900 = 0 THEN 'no_permission'
+    WHEN id % 11 = 0 THEN 'excluded_by_policy' WHEN id % 3 = 0 THEN 'not_recorded' END,
+    CASE WHEN id % 500 = 0 THEN 'link_refused' END, 1, 0, 0, 0, first_seen_at, first_seen_at,
+    FALSE, 0, 0, first_seen_at
+FROM meeting WHERE start_at IS NOT NULL
+"""
+"""One of each: many that were not recorded or are left out, and a few that failed."""
 
 
 def stored(meeting_row_id: int | None) -> dict[str, Any]:
@@ -364,7 +483,7 @@ def listening(database: Database) -> Iterator[list[tuple[str, Any]]]:
     statements: list[tuple[str, Any]] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
-        if statement.startswith("SELECT"):
+        if statement.startswith(("SELECT", "WITH")):
             statements.append((statement, values))
 
     event.listen(database.engine, "before_cursor_execute", note)

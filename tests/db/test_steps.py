@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from app.db.engine import Database
@@ -14,7 +14,7 @@ from app.db.ingests import end_attempt, lease, reopen
 from app.db.schema import migrate
 from app.db.steps import feed_after, feed_place, number_steps, steps_of, tell_steps
 from app.models.outcomes import Absent, Done, Failed, Outcome, Wait
-from app.models.steps import Step, What
+from app.models.steps import Feed, Step, What
 from app.models.tables import File, Ingest, Meeting
 from app.models.words import Priority, Reason, State
 from tests.db.revisions import fill, to_revision
@@ -115,6 +115,23 @@ def test_the_feed_has_no_polls_and_each_other_step_once(database: Database) -> N
         assert found == [("known", 1), ("found", 2), ("done", 3)]
         assert [step.what for step, _ in feed_after(session, 2, limit=9)] == ["done"]
         assert feed_place(session).position == 3
+
+
+def test_a_feed_that_somebody_has_emptied_begins_anew_under_another_name(
+    database: Database,
+) -> None:
+    with database.transaction() as session:
+        before = feed_place(session)
+        session.execute(delete(Feed))
+        assert feed_place(session).position == 0
+    make_meeting(database)
+
+    assert number(database) == 1
+
+    with database.reading() as session:
+        after = feed_place(session)
+    assert after.feed != before.feed
+    assert after.position == 1
 
 
 def test_what_is_committed_late_comes_into_the_feed_late_and_is_not_missed(

@@ -1,9 +1,10 @@
 """Counts are those of the rows, whoever changes them, however many at once."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from sqlalchemy import delete, func, select, text, update
 from sqlmodel import col
 
@@ -11,7 +12,7 @@ from app.db.engine import Database
 from app.db.figures import count_deliveries, count_meetings
 from app.db.files import add_file
 from app.db.schema import migrate
-from app.db.tallies import put_together
+from app.db.tallies import Subject, go_by_the_key, put_together, totals_question
 from app.models.tables import File, Ingest, Meeting, WebhookEvent
 from app.models.tallies import Tally
 from app.models.words import State
@@ -29,6 +30,15 @@ def a_file(meeting: Meeting, size: int) -> File:
         sha256="0",
         stored_at=NOW,
     )
+
+
+@pytest.fixture
+def database_of_postgres(postgres_url: str) -> Iterator[Database]:
+    """A migrated database of Postgres."""
+    database = Database(postgres_url)
+    migrate(database)
+    yield database
+    database.dispose()
 
 
 def deliver(database: Database, raw: bytes) -> None:
@@ -167,6 +177,28 @@ def together(
             is_over.set()
         for each in others:
             each.result(60)
+
+
+def test_on_postgres_counts_are_found_by_the_key_whatever_room_is_left_in_the_table(
+    database_of_postgres: Database,
+) -> None:
+    make_ingests(database_of_postgres, make_meeting(database_of_postgres), 300, "r")
+    with database_of_postgres.transaction() as session:
+        session.execute(text("ANALYZE tally"))
+
+    asked: list[str] = []
+    for before in (lambda _: None, go_by_the_key):
+        with database_of_postgres.reading() as session:
+            before(session)
+            question = totals_question(Subject.INGEST).compile(
+                session.connection(), compile_kwargs={"literal_binds": True}
+            )
+            plan = session.execute(text(f"EXPLAIN {question}"))
+            asked.append(" ".join(line for (line,) in plan))
+
+    assert "Seq Scan" in asked[0], "the key matters"
+    assert "Seq Scan" not in asked[1]
+    assert "tally_pkey" in asked[1]
 
 
 def test_on_postgres_two_who_change_the_same_count_do_not_wait_for_each_other(

@@ -45,9 +45,9 @@ def _server() -> ForkServerContext:
 
 
 def _modules() -> list[str]:
-    from app.cli.main import _MODULES
+    from app.cli.main import _COMMANDS
 
-    return ["app.cli.main", *sorted(set(_MODULES.values()))]
+    return ["app.cli.main", *sorted({module for module, _ in _COMMANDS.values()})]
 
 
 def _run(words: list[str], environment: dict[str, str], folder: Path, output: str) -> None:

@@ -3,12 +3,14 @@
 import json
 import socket
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from statistics import median
 
 import requests
 
@@ -18,6 +20,7 @@ from tests.processes import Spawned, eventually, free_port, spawn
 
 SECRET = "a-webhook-secret-for-doors"
 PASSWORD = "let-me-in"
+AUTHORIZATION = "Basic " + b64encode(f"operator:{PASSWORD}".encode()).decode()
 PATH = "/webhooks/webex"
 MEETING_ID = "a1b2_I_1"
 
@@ -40,7 +43,7 @@ class Door:
 
     def post(self, name: str = MEETING_ID) -> Answer:
         """Deliver one event on a connection of its own."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = self.http()
         body, headers = delivery(name)
         began = time.monotonic()
         try:
@@ -60,6 +63,10 @@ class Door:
     def takes_events(self) -> bool:
         """Whether events are taken now, by each of the door's processes."""
         return {each.status for each in self.post_all(["again_I_1"] * 16)} == {204}
+
+    def http(self) -> HTTPConnection:
+        """A connection that speaks HTTP."""
+        return HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def connect(self, *, receive_bytes: int | None = None) -> socket.socket:
         """A plain connection; with a small buffer the other side notices that nobody reads."""
@@ -86,8 +93,13 @@ def as_bytes(name: str) -> bytes:
 
 
 @contextmanager
-def door(folder: Path, database_url: str, broker_url: str) -> Iterator[Door]:
-    """Run the door with the very command line of `serve`."""
+def door(
+    folder: Path, database_url: str, broker_url: str, *options: str, most_open: int | None = None
+) -> Iterator[Door]:
+    """Run the door with the very command line of `serve`, and perhaps more options.
+
+    ``most_open`` is how many files and connections each of its processes may have open.
+    """
     port = free_port()
     program = web_program("127.0.0.1", port, {})
     environment = {
@@ -97,7 +109,10 @@ def door(folder: Path, database_url: str, broker_url: str) -> Iterator[Door]:
         "OPERATOR_PASSWORD": PASSWORD,
         "ARCHIVE_DIR": str(folder / "archive"),
     }
-    with spawn(program.argv, environment, cwd=folder) as process:
+    argv = [*program.argv, *options]
+    if most_open is not None:
+        argv = ["sh", "-c", f'ulimit -n {most_open} && exec "$@"', "sh", *argv]
+    with spawn(argv, environment, cwd=folder) as process:
         eventually(lambda: _lives(port), seconds=60, message=lambda: process.output())
         # Each process connects to the database with its first event.
         opened = Door(port, process)
@@ -126,3 +141,11 @@ def black_hole() -> Iterator[int]:
         listener.bind(("127.0.0.1", 0))
         listener.listen(100)
         yield int(listener.getsockname()[1])
+
+
+def assert_quick(answers: list[Answer]) -> None:
+    """Hold that every event was taken, at once: generously, for a machine that does much else."""
+    assert {answer.status for answer in answers} == {204}
+    seconds = [answer.seconds for answer in answers]
+    assert median(seconds) < 0.1
+    assert max(seconds) < 1

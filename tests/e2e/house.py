@@ -190,6 +190,9 @@ class OpenGate:
         """Stay open."""
         return seconds or 0
 
+    def answered(self, status: int | None) -> None:
+        """Count nothing."""
+
 
 @contextmanager
 def house(

@@ -6,6 +6,7 @@ import pytest
 
 from app.db.engine import Database
 from app.db.schema import migrate
+from app.db.tallies import Happening, totals
 from tests.e2e.house import House, house
 from tests.processes import eventually
 from tests.servers import ValkeyServer
@@ -42,13 +43,28 @@ def test_postgres_and_a_shared_broker_run_the_same_road_with_prefork_pools(
     tmp_path: Path, database_url_of_postgres: str, broker_url: str
 ) -> None:
     told = {"DATABASE_URL": database_url_of_postgres, "CELERY_BROKER_URL": broker_url}
-    with house(tmp_path, told) as home, home.scaled_out(PREFORK):
-        meetings = hold(home, 3)
+    with house(tmp_path, told) as home:
+        with home.scaled_out(PREFORK):
+            meetings = hold(home, 3)
 
-        for meeting_id in meetings:
-            home.wait_until_complete(meeting_id)
+            for meeting_id in meetings:
+                home.wait_until_complete(meeting_id)
 
-        check(home, meetings)
+            check(home, meetings)
+
+        asked = home.simulator.control.requests(origin="api")
+        by_workers = [each for each in asked if "/webhooks" not in each["path"]]
+        assert len(by_workers) > 20
+        assert requests_counted(database_url_of_postgres) == len(by_workers)
+
+
+def requests_counted(database_url: str) -> int:
+    """How many requests all processes together have counted, once all have ended."""
+    database = Database(database_url)
+    with database.reading() as session:
+        counted = totals(session, Happening.API_REQUEST)
+    database.dispose()
+    return sum(number for number, _ in counted.values())
 
 
 def test_nothing_is_lost_with_thread_pools_when_the_broker_is_flushed_again_and_again(

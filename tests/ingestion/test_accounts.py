@@ -18,6 +18,7 @@ from app.models.words import Role
 from app.web.metrics import DatabaseCollector
 from app.webex.sign_in import TokenPair
 from simulator import Settings as SimulatorSettings
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences
 from tests.processes import eventually
 from tests.stage import SECRET, Stage, staged

@@ -1,6 +1,6 @@
 """What webhooks missed is found in Webex's lists, and brought in behind what is fresh."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -8,6 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from app.db.cursors import cursors_of
+from app.db.ticks import last_tick
 from app.errors import WebexError
 from app.ingestion.backfill import (
     BEAT,
@@ -231,19 +232,31 @@ def test_a_list_that_is_refused_holds_up_no_other_and_is_read_the_next_time(stag
 
 
 def test_beat_begins_again_when_it_is_time_and_reads_on_before(stage: Stage) -> None:
+    began = stage.now
     backfill_due(stage.bench)
     meeting_id = held(stage)
     backfill_due(stage.bench)
     with stage.bench.database.reading() as session:
         assert all(each.is_finished for each in cursors_of(session, BEAT))
+    assert last_read(stage) == began
     with pytest.raises(AssertionError, match="is not known"):
         stage.meeting(meeting_id)
 
-    stage.advance(3600)
+    stage.advance(600)
     backfill_due(stage.bench)
+    assert last_read(stage) == began, "there was nothing to read on"
+    stage.advance(3000)
+    backfill_due(stage.bench)
+    assert last_read(stage) == stage.now
 
     stage.live_until_complete(meeting_id)
     assert differences(stage, meeting_id) == []
+
+
+def last_read(stage: Stage) -> datetime | None:
+    """When all lists had been read to their end."""
+    with stage.bench.database.reading() as session:
+        return last_tick(session, "backfill")
 
 
 @pytest.mark.parametrize("status", [403, 503])
@@ -258,6 +271,7 @@ def test_a_list_that_is_never_to_be_had_does_not_keep_the_others_from_being_read
         stage.advance(600)
         backfill_due(stage.bench)
 
+    assert (last_read(stage) is None) == (status == 503), "what Webex may refuse is read"
     stage.control.forget_faults()
     stage.live_until_complete(meeting_id)
     if status == 403:

@@ -9,7 +9,8 @@ import pytest
 
 from app.db.engine import Database
 from app.ingestion.commands import request_meetings
-from app.ingestion.status import list_meetings, meeting_status
+from app.ingestion.listing import list_meetings
+from app.ingestion.status import meeting_status
 from app.models.status import MeetingLine, MeetingStatus
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
@@ -38,7 +39,7 @@ def begin(stage: Stage, *, minutes: int = 60, **order: Any) -> str:
 
 
 def line(stage: Stage) -> MeetingLine:
-    [only] = list_meetings(stage.bench.database, limit=5, now=stage.now, lease_seconds=30)
+    [only] = list_meetings(stage.bench.database, limit=5, now=stage.now, lease_seconds=30).lines
     return only
 
 

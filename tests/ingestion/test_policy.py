@@ -24,6 +24,7 @@ from app.webex.planned import let_record
 from app.webex.sign_in import TokenPair
 from app.webex.webhooks import Owner
 from simulator import Settings as SimulatorSettings
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.conftest import MakeStage
 from tests.stage import SECRET, Stage, staged
 

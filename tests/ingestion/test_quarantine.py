@@ -19,6 +19,7 @@ from app.ingestion.status import overview
 from app.ingestion.workbench import Workbench
 from app.models.tables import Ingest, Meeting, WebhookEvent
 from tests.db.rows import store_event
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.benches import (
     NOW,
     deliver,

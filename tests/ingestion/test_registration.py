@@ -3,11 +3,13 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from app.db.ticks import WEBHOOKS, last_tick
 from app.errors import Forbidden, PartialList, WebexUnavailable
 from app.ingestion.diagnosis import MENDED, Place, Problem, examine
 from app.ingestion.registration import mend, reactivate, register, treat, unregister
@@ -66,6 +68,12 @@ def everything_is_right(client: WebexClient) -> bool:
     return sorted((w.resource, w.event) for w in ours) == sorted(WANTED) and all(
         w.status == "active" and w.secret == HERE.secret for w in ours
     )
+
+
+def found_active_at(stage: Stage) -> datetime | None:
+    """When all webhooks were last found to be active."""
+    with stage.bench.database.reading() as session:
+        return last_tick(session, WEBHOOKS)
 
 
 def test_everything_is_made_once_and_kept_afterwards(client: WebexClient) -> None:
@@ -335,6 +343,7 @@ def test_a_webhook_that_webex_switched_off_is_on_again_at_the_next_look(stage: S
     stage.advance(15)
 
     assert reactivate(stage.bench, place) == 1
+    assert found_active_at(stage) == stage.now
     assert reactivate(stage.bench, place) == 0
     meeting_id = stage.hold_meeting()["meeting_id"]
     stage.advance(15)
@@ -350,6 +359,7 @@ def test_a_webhook_that_may_not_be_switched_on_holds_up_no_other(stage: Stage) -
     stage.control.add_fault(method="PUT", path_regex=refused.id, status=403, times=None)
 
     assert reactivate(stage.bench, Place(stage.door, SECRET)) == 1
+    assert found_active_at(stage) is None
 
     status = {each.id: each.status for each in webhooks(client)}
     assert (status[refused.id], status[other.id]) == ("inactive", "active")

@@ -10,6 +10,7 @@ from app.errors import WebexUnavailable
 from app.ingestion.backfill import Span, begin, read_on
 from app.ingestion.report import make_report
 from app.models.report import Report, ReportLine, Standing, lag_of, totals_by
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences
 from tests.ingestion.benches import deliver
 from tests.ingestion.conftest import MakeStage

@@ -17,6 +17,7 @@ from app.ingestion.run import run_ingest
 from app.ingestion.sweep import sweep
 from app.models.tables import File, Ingest
 from app.models.words import Kind, Priority, Reason, Resource, State
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences
 from tests.processes import eventually
 from tests.stage import Stage

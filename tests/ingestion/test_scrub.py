@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlmodel import col
 from structlog.testing import capture_logs
 
-from app.cli.doctor import _scrub
+from app.cli.checks_work import scrub
 from app.ingestion.integrity import stored_files
 from app.ingestion.scrub import scrub_due, scrub_standing
 from app.ingestion.status import overview
@@ -273,7 +273,7 @@ def test_switched_off_nothing_is_read(make_stage: MakeStage) -> None:
 
     assert scrub_for(stage, days=40, every=timedelta(days=1)) == 0
     assert verified_at(stage, meeting_id) is None
-    assert list(_scrub(stage.runtime)) == []
+    assert list(scrub(stage.runtime)) == []
 
 
 def test_what_cannot_be_fetched_again_is_told_until_it_is_well_and_holds_up_no_other(
@@ -377,10 +377,10 @@ def test_a_folder_that_is_gone_alone_is_fetched_again(stage: Stage) -> None:
 def test_what_falls_behind_is_told_with_the_rate_that_would_do(make_stage: MakeStage) -> None:
     stage = make_stage(scrub_days=1, scrub_bytes_per_second=1024)
     hold(stage, recordings=[{"bytes": 30_000_000}] * 3)
-    (before,) = _scrub(stage.runtime)
+    (before,) = scrub(stage.runtime)
     scrub_for(stage, days=2, every=timedelta(hours=1))
 
-    (told,) = _scrub(stage.runtime)
+    (told,) = scrub(stage.runtime)
     standing = scrub_standing(stage.bench)
 
     assert standing is not None
@@ -395,7 +395,7 @@ def test_what_falls_behind_at_a_rate_that_would_do_is_told_with_what_else_it_may
     hold(quick)
     quick.advance(2 * 86400)
 
-    (told,) = _scrub(quick.runtime)
+    (told,) = scrub(quick.runtime)
 
     assert told.verdict == "WARN"
     assert told.mend is not None

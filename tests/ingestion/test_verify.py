@@ -12,6 +12,7 @@ from app.ingestion.integrity import Finding
 from app.ingestion.verify import verify
 from app.models.tables import Ingest
 from app.models.words import State
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences, manifest_of
 from tests.stage import Stage
 

@@ -1,5 +1,6 @@
 """The web door over a real database of each kind, with a clock that stands still."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from app.db.engine import Database
 from app.runtime import Runtime, build_runtime
 from app.web.application import create_app
 from tests.processes import free_port
+from tests.web.people import PASSWORD, Site, opened, quick_hash
 from tests.web.rows import Rows
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -43,9 +45,41 @@ def make_client(tmp_path: Path) -> Iterator[MakeClient]:
 
 
 @pytest.fixture
+def url(tmp_path: Path, migrated_file: Path) -> str:
+    """The address of an SQLite database with the newest schema."""
+    path = tmp_path / "webex-ingest.db"
+    shutil.copyfile(migrated_file, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def site(url: str) -> Iterator[Site]:
+    """A site with a password."""
+    with opened(url, NOON, operator_password=quick_hash(PASSWORD)) as site:
+        yield site
+
+
+@pytest.fixture
+def open_site(url: str) -> Iterator[Site]:
+    """A site without a password."""
+    with opened(url, NOON) as site:
+        yield site
+
+
+@pytest.fixture
 def client(make_client: MakeClient, database: Database) -> FlaskClient:
     """A client on this machine, of an application without a password."""
     return make_client(database_url=database.url.render_as_string(hide_password=False))
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path, migrated_file: Path) -> Iterator[Database]:
+    """An SQLite database with the newest schema, for what is the same on both kinds."""
+    path = tmp_path / "sqlite.db"
+    shutil.copyfile(migrated_file, path)
+    database = Database(f"sqlite:///{path}")
+    yield database
+    database.dispose()
 
 
 @pytest.fixture

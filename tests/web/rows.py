@@ -97,12 +97,21 @@ class Rows:
                 now=self.now,
             )
 
-    def file(self, meeting: Meeting, path: str, kind: Kind, size: int, resource: str) -> None:
+    def file(
+        self,
+        meeting: Meeting,
+        path: str,
+        kind: Kind,
+        size: int,
+        resource: str,
+        resource_id: str = "",
+    ) -> None:
         """One stored file."""
         assert meeting.id is not None
         file = File(
             meeting_row_id=meeting.id,
             resource=resource,
+            resource_id=resource_id,
             kind=kind,
             path=path,
             bytes=size,

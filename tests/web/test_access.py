@@ -1,12 +1,14 @@
 """Pages and figures are for the operator; the webhook door and the probes are for everybody."""
 
 import base64
+import shutil
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
 from tests.web.conftest import MakeClient
+from tests.web.people import quick_hash
 
 HERE = "127.0.0.1"
 PASSWORD = "correct horse é"
@@ -18,10 +20,11 @@ def open_client(make_client: MakeClient, tmp_path: Path) -> FlaskClient:
 
 
 @pytest.fixture
-def locked_client(make_client: MakeClient, tmp_path: Path) -> FlaskClient:
-    return make_client(
-        database_url=f"sqlite:///{tmp_path / 'never-opened.db'}", operator_password=PASSWORD
-    )
+def locked_client(make_client: MakeClient, tmp_path: Path, migrated_file: Path) -> FlaskClient:
+    # Tries are counted in the database.
+    path = tmp_path / "webex-ingest.db"
+    shutil.copyfile(migrated_file, path)
+    return make_client(database_url=f"sqlite:///{path}", operator_password=quick_hash(PASSWORD))
 
 
 def status_of(
@@ -89,6 +92,13 @@ def test_without_a_password_a_request_through_a_tunnel_is_refused(
     open_client: FlaskClient, header: str
 ) -> None:
     assert status_of(open_client, **{header: "127.0.0.1"}) == 403
+
+
+def test_without_a_password_a_proxy_that_says_nothing_of_itself_is_refused(
+    open_client: FlaskClient,
+) -> None:
+    """nginx asks by HTTP/1.0, for the address that it was told, unless it is told otherwise."""
+    assert status_of(open_client, SERVER_PROTOCOL="HTTP/1.0", HTTP_HOST="127.0.0.1:8080") == 403
 
 
 @pytest.mark.parametrize("path", ["/", "/meetings/x", "/metrics", "/search", "/api/v1/meetings"])

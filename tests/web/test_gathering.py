@@ -44,6 +44,26 @@ def test_what_follows_a_request_is_the_beginning_of_the_next_one() -> None:
     assert gathering.is_whole
 
 
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        (b"GET / HTTP/1.1", "/"),
+        (b"GET /a/b?c=/d HTTP/1.1", "/a/b"),
+        (b"GET /%2e\xff HTTP/1.1", "/%2e\xff"),
+        (b"GET http://x/livez HTTP/1.1", "http://x/livez"),
+        (b"GET /livez", ""),
+        (b"nonsense", ""),
+    ],
+)
+def test_a_request_says_what_it_is_for(line: bytes, path: str) -> None:
+    gathering = Gathering()
+    assert gathering.path == ""
+
+    gathering.add(line + b"\r\n\r\n")
+
+    assert gathering.path == path
+
+
 def test_of_a_body_that_is_too_large_no_more_is_waited_for_than_the_door_reads() -> None:
     gathering = Gathering()
     gathering.add(HEAD + b"Content-Length: 999999999\r\n\r\n" + b"x" * 64 * 1024)

@@ -1,5 +1,6 @@
 """The pages tell what the rows say, in plain words, and nothing in a row can harm a reader."""
 
+import hmac
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.web.rows import SHA256, Rows
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
 REFRESH = '<meta http-equiv="refresh"'
+OUR_SCRIPT = re.compile(r'<script src="/static/[a-z.]+\?v=[0-9a-f]{12}" defer></script>')
 LONG_AGO = NOON - timedelta(hours=1)
 
 
@@ -84,8 +86,10 @@ def test_a_failure_is_told_with_its_sentence_and_the_way_out(
 ) -> None:
     rows.failed_meeting("m_I_1", "The link leads to a host that is not allowed.", title="Review")
 
-    assert "The link leads to a host that is not allowed." in page(client)
-    assert "webex-ingest retry --failed" in page(client)
+    assert '<a href="/problems">Something needs help</a>' in page(client)
+    assert "1 meeting has a failure." in page(client)
+    assert "The link leads to a host that is not allowed." in page(client, "/problems")
+    assert "webex-ingest retry --failed" in page(client, "/problems")
     assert "The link leads to a host that is not allowed." in page(client, "/meetings/m_I_1")
     assert "webex-ingest retry m_I_1" in page(client, "/meetings/m_I_1")
 
@@ -95,7 +99,7 @@ def test_an_event_that_was_put_aside_is_told_with_its_reason_and_the_way_out(
 ) -> None:
     rows.event("e1", "quarantined", error="It is about <nothing>.")
 
-    told = page(client)
+    told = page(client, "/problems")
 
     assert "recordings.created" in told
     assert "It is about &lt;nothing&gt;." in told
@@ -110,10 +114,11 @@ def test_a_damaged_file_is_told_on_both_pages_with_what_to_do(
         (file, *_) = files_of(session, meeting.id or 0)
         note_damage(session, file, "changed")
 
-    for path in ("/", "/meetings/m_I_1"):
+    for path in ("/problems", "/meetings/m_I_1"):
         assert "changed</span>" in page(client, path)
         assert "bring it from a backup" in page(client, path)
-    assert "1 file that cannot be fetched again" in page(client)
+    assert "1 file that cannot be fetched again" in page(client, "/problems")
+    assert "1 file is damaged." in page(client)
 
 
 def test_hostile_words_are_inert_on_every_page(client: FlaskClient, rows: Rows) -> None:
@@ -124,18 +129,21 @@ def test_hostile_words_are_inert_on_every_page(client: FlaskClient, rows: Rows) 
     rows.file(meeting, HOSTILE, Kind.VIDEO, 1, HOSTILE)
     rows.people(meeting, [HOSTILE])
 
-    for path in ("/", "/meetings/m_I_1", "/?before=" + HOSTILE, "/meetings/" + HOSTILE):
-        told = client.get(path).text
+    places = ("", *(f"{name}={HOSTILE}" for name in ("before", "host", "site", "state", "reason")))
+    meeting_pages = ("/meetings/m_I_1", "/meetings/m_I_1/play", "/meetings/" + HOSTILE)
+    searches = [f"/search?{name}={HOSTILE}&q=hello" for name in ("q", "speaker", "host", "from")]
+    for path in (*(f"/?{each}" for each in places), *meeting_pages, *searches, "/problems"):
+        told = OUR_SCRIPT.sub("", client.get(path).text)
         assert not re.search(r"<script|<img|\"'>", told)
         assert "{{ 7*7 }}" in told or "alert" not in told
 
 
-def test_no_page_runs_scripts_or_is_framed(client: FlaskClient) -> None:
-    policy = client.get("/").headers["Content-Security-Policy"]
+def test_no_page_runs_scripts_of_others_or_is_framed(client: FlaskClient) -> None:
+    policy = client.get("/").headers["Content-Security-Policy"].split("; ")
 
-    assert "default-src 'none'" in policy
-    assert "script-src" not in policy
-    assert "frame-ancestors 'none'" in policy
+    assert {"default-src 'none'", "script-src 'self'", "style-src 'self'"} <= {*policy}
+    assert {"frame-ancestors 'none'", "base-uri 'none'", "form-action 'self'"} <= {*policy}
+    assert "unsafe" not in str(policy)
 
 
 def test_pages_hold_no_secret_of_the_settings(
@@ -174,7 +182,7 @@ def test_older_leads_through_all_meetings_once(client: FlaskClient, rows: Rows) 
     path, seen, pages = "/", [], 0
     while path:
         told = page(client, path)
-        seen += re.findall(r'<th scope="row"[^>]*><a href="/meetings/(m_I_\d+)"', told)
+        seen += re.findall(r'<th scope="row"[^>]*><a id="m-\w+" href="/meetings/(m_I_\d+)"', told)
         older = re.search(r'<a rel="next" href="([^"]+)"', told)
         path, pages = older[1] if older else "", pages + 1
 
@@ -182,13 +190,14 @@ def test_older_leads_through_all_meetings_once(client: FlaskClient, rows: Rows) 
     assert sorted(seen) == [f"m_I_{number:03d}" for number in range(101)]
 
 
-@pytest.mark.parametrize("before", ["nope", "%00", ""])
-def test_a_page_after_an_unknown_meeting_is_empty(
-    client: FlaskClient, rows: Rows, before: str
+@pytest.mark.parametrize("place", ["before=nope", "before=%00", "after=nope"])
+def test_a_page_beside_an_unknown_meeting_is_empty(
+    client: FlaskClient, rows: Rows, place: str
 ) -> None:
     rows.meeting("m_I_1")
 
-    assert "There are no older meetings." in page(client, f"/?before={before}")
+    assert "There are no more meetings this way." in page(client, f"/?{place}")
+    assert "m_I_1" in page(client, "/?before=")
 
 
 def test_a_page_loads_itself_again_only_while_work_goes_on(client: FlaskClient, rows: Rows) -> None:
@@ -259,6 +268,17 @@ def test_a_page_loads_itself_again_sooner_while_a_transfer_runs(
     assert [f'{REFRESH} content="5">' in each for each in after] == [True, True]
 
 
+def test_what_may_begin_is_looked_for_now_and_then_by_a_page_with_a_script(
+    client: FlaskClient, rows: Rows
+) -> None:
+    rows.complete_meeting("m_I_1", start=NOON)
+    rows.meeting("m_I_2", start=NOON, webex_state="inProgress")
+    told = {path: page(client, path) for path in ("/", "/meetings/m_I_2", "/meetings/m_I_1")}
+
+    assert ['hx-trigger="every 60s"' in each for each in told.values()] == [True, True, False]
+    assert not any(REFRESH in each for each in told.values())
+
+
 def test_a_transfer_whose_worker_fell_silent_shows_no_speed(
     client: FlaskClient, rows: Rows
 ) -> None:
@@ -291,17 +311,44 @@ def test_workers_that_have_stopped_are_noticed(client: FlaskClient, database: Da
 def test_a_database_that_is_away_is_told_in_plain_words(make_client: MakeClient) -> None:
     client = make_client(database_url=f"postgresql+psycopg://x@127.0.0.1:{free_port()}/x")
 
-    for path in ("/", "/meetings/m_I_1"):
+    for path in ("/", "/meetings/m_I_1", "/meetings/m_I_1/play", "/search?q=a", "/problems"):
         answer = client.get(path)
         assert answer.status_code == 503
         assert answer.headers["Retry-After"] == "5"
         assert "The database cannot be reached now" in answer.text
 
 
+def test_a_button_pressed_while_the_database_is_away_is_not_pressed_again_by_the_page(
+    make_client: MakeClient,
+) -> None:
+    client = make_client(database_url=f"postgresql+psycopg://x@127.0.0.1:{free_port()}/x")
+    client.set_cookie("webex_ingest_form", "s" * 43)
+    csrf_token = hmac.digest(b"s" * 43, b"", "sha256").hex()
+
+    answer = client.post("/meetings/m_I_1/look", data={"csrf_token": csrf_token})
+
+    assert answer.status_code == 503
+    assert "press the button again" in answer.text
+    # The address of a button answers no GET, whoever asks it every few seconds.
+    assert REFRESH not in answer.text
+    assert "hx-get" not in answer.text
+
+
+def test_a_page_of_a_meeting_of_thousands_stays_small(client: FlaskClient, rows: Rows) -> None:
+    rows.people(rows.meeting("m_I_1", start=NOON), [f"Guest {number}." for number in range(5_000)])
+
+    told = page(client, "/meetings/m_I_1")
+
+    assert "5,000 participants" in told
+    assert "of whom the first 1,000 are shown" in told
+    assert told.count("Guest ") == 1_000
+    assert len(told) < 400_000
+
+
 def test_tables_have_captions_and_headers(client: FlaskClient, rows: Rows) -> None:
     rows.complete_meeting("m_I_1", start=NOON)
 
-    for path in ("/", "/meetings/m_I_1"):
+    for path in ("/", "/meetings/m_I_1", "/problems"):
         told = page(client, path)
         assert told.count("<table") == told.count("<caption") > 0
         assert "<th>" not in told

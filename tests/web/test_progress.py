@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from app.db.engine import Database
-from app.ingestion.status import list_meetings, meeting_status, overview
+from app.ingestion.listing import list_meetings
+from app.ingestion.status import meeting_status, overview
 from app.ingestion.wording import left_text, running_text, transfers_text, waiting_text
 from app.models.outcomes import Done, Wait
 from app.models.status import IngestStatus, Transfers
@@ -91,7 +92,7 @@ def test_what_waits_says_how_much_of_it_is_here(
 
     told = status_of(database)
     assert (told.bytes_per_second, told.remaining_seconds) == (None, None)
-    line = list_meetings(database, limit=1, now=NOON, lease_seconds=LEASE_SECONDS)[0]
+    line = list_meetings(database, limit=1, now=NOON, lease_seconds=LEASE_SECONDS).lines[0]
     why = "the disk of the archive is full"
     here = "50% of the video (60.0 MiB) is here"
     assert waiting_text(told) == f"{why}; {here}"

@@ -12,7 +12,7 @@ from app.web.application import create_app
 from tests.stage import MORNING, Stage
 from tests.web.conftest import NOON, MakeClient
 from tests.web.rows import Rows
-from tests.web.test_pages import HOSTILE, page
+from tests.web.test_pages import HOSTILE, OUR_SCRIPT, page
 
 CONTROLS = "Demo\x1b[2J\u202etxt.exe\nfor all"
 
@@ -92,10 +92,9 @@ def test_hostile_words_are_inert_and_control_nothing(client: FlaskClient, rows: 
 
     told = page(client, "/report")
 
-    assert not re.search(r"<script|<img|\"'>", told)
+    assert not re.search(r"<script|<img|\"'>", OUR_SCRIPT.sub("", told))
     assert "Demo [2J txt.exe for all" in told
     assert not re.search("[\x1b\u202e\x00]", told)
-    assert "script-src" not in client.get("/report").headers["Content-Security-Policy"]
 
 
 def test_it_is_for_the_operator_alone(make_client: MakeClient, tmp_path: Path) -> None:

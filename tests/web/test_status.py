@@ -11,7 +11,8 @@ from sqlalchemy import event
 
 from app.db.engine import Database
 from app.db.ticks import tick
-from app.ingestion.status import list_meetings, meeting_status, overview
+from app.ingestion.listing import list_meetings
+from app.ingestion.status import meeting_status, overview
 from app.ingestion.wording import age_text, look_time, reason_sentence, size_text
 from app.models.outcomes import Done, Failed, Wait
 from app.models.words import Kind, Reason, Resource
@@ -129,6 +130,19 @@ def test_one_meeting_is_told_as_json(rows: Rows, database: Database) -> None:
     assert told["snippets"] == 2
 
 
+def test_a_line_tells_how_long_after_its_end_a_meeting_was_complete(
+    rows: Rows, database: Database
+) -> None:
+    rows.complete_meeting("m_I_1", start=NOON - timedelta(hours=1), site_url="example.webex.com")
+    rows.failed_meeting("m_I_2", "It went wrong.", start=NOON - timedelta(hours=2))
+
+    done, failed = list_meetings(database, limit=9, now=NOON, lease_seconds=LEASE_SECONDS).lines
+
+    assert (done.lag_seconds, done.completed_at, done.source) == (1800, NOON, "webhook")
+    assert (done.site_url, done.failures) == ("example.webex.com", [])
+    assert (failed.lag_seconds, failed.failures) == (None, ["link_refused"])
+
+
 def test_a_list_that_only_waits_for_its_items_is_not_missing_twice(
     rows: Rows, database: Database
 ) -> None:
@@ -153,7 +167,7 @@ def test_many_missing_things_are_told_in_short(rows: Rows, database: Database) -
 def test_a_meeting_that_has_not_ended_lacks_nothing_yet(rows: Rows, database: Database) -> None:
     rows.meeting("m_I_1", webex_state="inProgress")
 
-    line = list_meetings(database, limit=1, now=NOON, lease_seconds=LEASE_SECONDS)[0]
+    line = list_meetings(database, limit=1, now=NOON, lease_seconds=LEASE_SECONDS).lines[0]
 
     assert (line.state, line.missing) == ("in_progress", [])
 
@@ -207,7 +221,7 @@ def test_every_reason_is_told_in_words(reason: str) -> None:
 
 
 def missing(database: Database) -> list[str]:
-    return list_meetings(database, limit=1, now=NOON, lease_seconds=LEASE_SECONDS)[0].missing
+    return list_meetings(database, limit=1, now=NOON, lease_seconds=LEASE_SECONDS).lines[0].missing
 
 
 def queries_of_everything(database: Database) -> int:

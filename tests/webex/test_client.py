@@ -24,10 +24,24 @@ from tests.processes import free_port
 from tests.webex.conftest import NOW, TOKEN, MakeClient
 from tests.webex.host import Answer, Host
 from tests.webex.tls import Authority, ConnectProxy
+from tests.webex.tokens import FixedToken
 
 ITEMS = b'{"items": [{"id": "a"}]}'
 HTML = b"<!DOCTYPE html><html><body>Something went wrong</body></html>"
 JSON_ERROR = b'{"message": "The requested resource could not be found.", "trackingId": "X"}'
+
+
+class Heard:
+    """Notes what a gate tells its meter."""
+
+    def __init__(self) -> None:
+        self.statuses: list[int | None] = []
+
+    def answered(self, status: int | None) -> None:
+        self.statuses.append(status)
+
+    def closed(self, seconds: float) -> None:
+        pass
 
 
 def ids(client: WebexClient, path: str = "/recordings") -> list[str]:
@@ -399,3 +413,21 @@ def _tells_nothing(error: BaseException) -> None:
     assert TOKEN not in told
     assert "T1CKET" not in shown
     assert "://" not in shown
+
+
+def test_every_request_is_counted_by_what_it_was_answered_also_those_that_are_tried_again() -> None:
+    heard = Heard()
+    gate = SharedGate("memory", token_name="a test", per_minute=100_000, meter=heard)
+    answers = [Answer(503), Answer(body=ITEMS), Answer(404, body=JSON_ERROR)]
+    with Host(*answers, Answer(302, {"Location": "http://[broken/"})) as host:
+        client = WebexClient(host.url, tokens=FixedToken(TOKEN), gate=gate, clock=lambda: NOW)
+        assert ids(client) == ["a"]
+        for path in ("/meetings/1", "/meetings/2"):
+            with pytest.raises(IngestError):
+                client.get(path)
+    nobody = f"http://127.0.0.1:{free_port()}"
+    client = WebexClient(nobody, tokens=FixedToken(TOKEN), gate=gate, clock=lambda: NOW)
+    with pytest.raises(WebexUnavailable):
+        client.send("POST", "/webhooks", {})
+
+    assert heard.statuses == [503, 200, 404, None, None]

@@ -14,6 +14,19 @@ def gate(url: str, *, account: str = "one", per_minute: int = 100) -> SharedGate
     return SharedGate(url, token_name=account, per_minute=per_minute)
 
 
+class Heard:
+    """Adds up what a gate tells its meter."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def answered(self, status: int | None) -> None:
+        pass
+
+    def closed(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
 def spend(gate: SharedGate, requests: int) -> int:
     """Enter until the budget is spent; how often that went well."""
     for entered in range(requests):
@@ -104,6 +117,20 @@ def test_a_gate_closed_for_one_token_is_open_for_another(broker_url: str) -> Non
     gate(broker_url, account="one").close(300)
 
     assert spend(gate(broker_url, account="other"), 1) == 1
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_seconds_of_a_pause_are_counted_once_however_many_are_told_to_pause(
+    broker_url: str, shared: bool
+) -> None:
+    heard = Heard()
+    url = broker_url if shared else "memory"
+    one = SharedGate(url, token_name="one", per_minute=100, meter=heard)
+
+    for seconds in (100, 100, 20, 300, 300):
+        one.close(seconds)
+
+    assert sum(heard.seconds) == pytest.approx(300, abs=2)
 
 
 def test_a_gate_opens_by_itself(broker_url: str) -> None:

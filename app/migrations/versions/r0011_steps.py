@@ -1,4 +1,4 @@
-"""What happened to each meeting, added by triggers, and the feed that programs read of it."""
+"""What happened to each meeting, added by triggers, the feed of it, and when items began."""
 
 import secrets
 
@@ -93,6 +93,7 @@ def upgrade() -> None:
         sa.Column("bytes", sa.BigInteger(), nullable=True),
         sa.Column("position", sa.BigInteger(), nullable=True),
     )
+    op.add_column("ingest", sa.Column("recorded_at", moment, nullable=True))
     feed = op.create_table(
         "feed",
         sa.Column("id", sa.Integer(), primary_key=True),
@@ -118,6 +119,7 @@ def downgrade() -> None:
             op.execute(f"DROP FUNCTION {name}()")
     op.drop_table("feed")
     op.drop_table("step")
+    op.drop_column("ingest", "recorded_at")
 
 
 def _tell_what_is_there() -> None:
