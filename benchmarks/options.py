@@ -18,6 +18,14 @@ def with_options(*, mib: int, size_of: str) -> Callable[[Command], Command]:
     return lambda command: size(with_places(command))
 
 
+with_sizes = click.option(
+    "--sizes",
+    envvar="BENCH_SIZES",
+    default="10000,100000,1000000",
+    help="How many meetings each database has.",
+)
+
+
 def with_places(command: Command) -> Command:
     """Give a command ``folder``, ``results`` and ``bars``."""
     options = (

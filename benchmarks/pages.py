@@ -12,7 +12,7 @@ import requests
 
 from app.cli.programs import web_program
 from app.runtime import Runtime
-from benchmarks.options import with_places
+from benchmarks.options import with_places, with_sizes
 from benchmarks.reporting import write_results
 from benchmarks.scale_looks import FILTERS, MEETING, Look, look_in_turns, middle_of, with_asks
 from benchmarks.scale_places import counts_of, installations
@@ -26,12 +26,7 @@ _PAGE_SECONDS = 60
 
 @click.command()
 @with_places
-@click.option(
-    "--sizes",
-    envvar="BENCH_SIZES",
-    default="10000,100000,1000000",
-    help="How many meetings each database has.",
-)
+@with_sizes
 @with_asks
 def main(sizes: str, asks: int, folder: Path, results: Path, bars: bool) -> None:
     """Ask web processes with few and with many meetings for the same pages, in turns."""

@@ -22,7 +22,7 @@ from app.models.times import utc_now
 from app.runtime import Runtime
 from app.web.application import create_app
 from benchmarks.figures import Bar, Spread, spread
-from benchmarks.options import with_places
+from benchmarks.options import with_places, with_sizes
 from benchmarks.reporting import Section, write_results
 from benchmarks.scale_looks import look_in_turns, looks, with_asks
 from benchmarks.scale_places import counts_of, installations
@@ -44,12 +44,7 @@ Question = Callable[[], object]
 
 @click.command()
 @with_places
-@click.option(
-    "--sizes",
-    envvar="BENCH_SIZES",
-    default="10000,100000,1000000",
-    help="How many meetings each database has.",
-)
+@with_sizes
 @click.option("--rounds", envvar="BENCH_ROUNDS", default=15, help="How often each is asked.")
 @with_asks
 def main(sizes: str, rounds: int, asks: int, folder: Path, results: Path, bars: bool) -> None:

@@ -26,8 +26,8 @@ class FeedUnknown(IngestError):
 def read_feed(database: Database, after: str | None, *, limit: int) -> FeedPage:
     """The events behind a place: from the beginning without one, none with ``latest``.
 
-    An event is in the feed within a sweep after it was committed. Raises FeedUnknown for a place
-    that this database's feed does not have, DatabaseUnavailable.
+    An event is in the feed within a sweep after it was committed; a sweep numbers five thousand.
+    Raises FeedUnknown for a place that this database's feed does not have, DatabaseUnavailable.
     """
     with database.reading() as session:
         end = feed_place(session)
