@@ -8,7 +8,7 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench bench-transfer bench-faults bench-intake bench-burst bench-backfill bench-scale bench-pages screenshots chaos soak storm serve lock clean
+.PHONY: help demo test check format bench bench-transfer bench-faults bench-intake bench-burst bench-backfill bench-scale screenshots chaos soak storm serve lock clean
 
 help: ## what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,11 +47,8 @@ bench-burst: $(DEV_STAMP) ## how fast 100,000 events are worked through; BENCH_E
 bench-backfill: $(DEV_STAMP) ## requests to wait for 1,000 meetings and to find them; BENCH_MEETINGS
 	@$(BIN)/python -m benchmarks.backfill 2>/dev/null
 
-bench-scale: $(DEV_STAMP) ## whether years of meetings make anything slower; takes long, BENCH_SIZES
-	@$(BIN)/python -m benchmarks.scale 2>/dev/null
-
-bench-pages: $(DEV_STAMP) ## p95 of the pages of the web process on such databases; BENCH_SIZES, BENCH_ASKS
-	@$(BIN)/python -m benchmarks.pages 2>/dev/null
+bench-scale: $(DEV_STAMP) ## whether years of meetings make anything slower; takes an hour, BENCH_SIZES, BENCH_ASKS
+	@$(BIN)/python -m benchmarks.scale
 
 chaos: $(DEV_STAMP) ## strike a running installation at random; CHAOS_SECONDS, DATABASE, SEED change it
 	@$(BIN)/python -m chaos --seconds $(or $(CHAOS_SECONDS),120) --database $(or $(DATABASE),sqlite) $(if $(SEED),--seed $(SEED))

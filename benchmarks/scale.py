@@ -1,5 +1,6 @@
 """What grows with the years: the same questions to databases of more and more meetings."""
 
+import logging
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from benchmarks.figures import Bar, Spread, spread
 from benchmarks.options import with_places, with_sizes
 from benchmarks.reporting import Section, write_results
 from benchmarks.scale_looks import look_in_turns, looks, with_asks
+from benchmarks.scale_pages import page_looks, web_processes
 from benchmarks.scale_places import counts_of, installations
 from benchmarks.scale_rows import HITS, RARE
 from tests.servers import ValkeyServer
@@ -51,13 +53,17 @@ def main(sizes: str, rounds: int, asks: int, folder: Path, results: Path, bars: 
     """Ask the same of databases with few and with many meetings, in turns."""
     counts = counts_of(sizes, folder)
     configure_logs(log_format="json", secrets=())
+    logging.getLogger().setLevel(logging.WARNING)  # Between the lines that tell how far it is.
     sections = []
     for name in ("SQLite", "Postgres"):
         with installations(name, folder, counts) as (runtimes, valkey):
             section = _measure(name, runtimes, valkey, rounds)
             asked = {count: looks(runtime, count) for count, runtime in runtimes.items()}
             looked = look_in_turns(f"{name}: what people look at", asked, asks)
-        for each in (section, looked):
+            with web_processes(runtimes, valkey) as urls:
+                pages = {count: page_looks(url, count) for count, url in urls.items()}
+                paged = look_in_turns(f"{name}: pages over HTTP", pages, asks)
+        for each in (section, looked, paged):
             click.echo(each.text())
             sections.append(each)
     settings = {"sizes": ", ".join(f"{each:,}" for each in counts), "rounds": rounds, "asks": asks}
