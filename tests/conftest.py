@@ -12,6 +12,8 @@ import pytest
 
 from app.db.engine import Database
 from app.db.schema import migrate
+from simulator import Settings as SimulatorSettings
+from simulator import Timeline
 from tests.servers import PostgresServer, ValkeyServer
 from tests.stage import Stage, staged
 
@@ -134,8 +136,17 @@ def broker_url(valkey: ValkeyServer) -> Iterator[str]:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, database: Database, broker_url: str) -> Iterator[Stage]:
-    """A stage with the simulator's usual timeline."""
+def timeline() -> Timeline:
+    """When Webex is ready with what; `tests/ingestion/soon.py` has another one."""
+    return Timeline()
+
+
+@pytest.fixture
+def stage(
+    tmp_path: Path, database: Database, broker_url: str, timeline: Timeline
+) -> Iterator[Stage]:
+    """A stage with the simulator's usual settings."""
     url = database.url.render_as_string(hide_password=False)
-    with staged(tmp_path, url, broker_url) as stage:
+    world = SimulatorSettings(timeline=timeline)
+    with staged(tmp_path, url, broker_url, simulator_settings=world) as stage:
         yield stage

@@ -5,12 +5,13 @@ is exactly as long as the program decided. Work is done by the same calls that t
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import func, select
 from sqlmodel import col
 from werkzeug.serving import make_server
@@ -19,12 +20,13 @@ from app.config import Settings, load_settings
 from app.db.inbox import new_events
 from app.db.meetings import find_meeting, stale_manifests
 from app.db.standing import ingests_of
+from app.dispatch.nudger import Nudger
 from app.ingestion.run import run_ingest
 from app.ingestion.sweep import sweep
 from app.models.tables import Ingest, Meeting, WebhookEvent
 from app.models.words import State
 from app.runtime import Runtime, build_runtime
-from app.web.application import create_app
+from app.web.webhooks import webhook_routes
 from simulator import Settings as SimulatorSettings
 from simulator import Simulator
 
@@ -185,6 +187,13 @@ class Stage:
         self.control.call("POST", "/clock", {"freeze": True, "now": _text(moment)})
 
 
+def _door(runtime: Runtime) -> Flask:
+    """The door alone: describing the whole API takes as long as two looks at Webex."""
+    door = Flask("app.web")
+    door.register_blueprint(webhook_routes(runtime, Nudger(lambda: True)))
+    return door
+
+
 @contextmanager
 def staged(
     folder: Path,
@@ -192,9 +201,13 @@ def staged(
     broker_url: str,
     *,
     simulator_settings: SimulatorSettings | None = None,
+    application: Callable[[Runtime], Flask] = _door,
     **settings: Any,
 ) -> Iterator[Stage]:
-    """Build a stage with a real door that the simulator's webhooks reach over HTTP."""
+    """Build a stage with a real door that the simulator's webhooks reach over HTTP.
+
+    Behind it is nothing but the door, unless another ``application`` is asked for.
+    """
     with Simulator(simulator_settings) as simulator:
         told = {
             "webex_api_url": simulator.api_url,
@@ -209,7 +222,7 @@ def staged(
             "extra_resources": (),
         }
         stage = Stage(simulator, load_settings(**(told | settings)), folder)
-        server = make_server("127.0.0.1", 0, create_app(stage.runtime), threaded=True)
+        server = make_server("127.0.0.1", 0, application(stage.runtime), threaded=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from app.web.application import create_app
 from tests.browser.gallery import Gallery, gallery_of
 from tests.servers import ValkeyServer
 from tests.stage import staged
@@ -53,7 +54,7 @@ def gallery(
     folder = tmp_path_factory.mktemp("gallery")
     path = folder / "webex-ingest.db"
     shutil.copyfile(migrated_file, path)
-    with staged(folder, f"sqlite:///{path}", valkey.url) as stage:
+    with staged(folder, f"sqlite:///{path}", valkey.url, application=create_app) as stage:
         yield gallery_of(stage)
 
 

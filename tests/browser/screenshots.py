@@ -12,6 +12,7 @@ from playwright.sync_api import sync_playwright
 from app.db.engine import Database
 from app.db.schema import migrate
 from app.ingestion.sweep import sweep
+from app.web.application import create_app
 from tests.browser.conftest import chromium_path
 from tests.browser.gallery import Gallery, gallery_of
 from tests.servers import ValkeyServer
@@ -61,7 +62,7 @@ def _gallery() -> Iterator[Gallery]:
         broker = ValkeyServer()
         broker.start()
         try:
-            with staged(Path(name), url, broker.url) as stage:
+            with staged(Path(name), url, broker.url, application=create_app) as stage:
                 gallery = gallery_of(stage)
                 _hold_more(gallery)
                 sweep(stage.bench)

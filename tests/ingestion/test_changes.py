@@ -8,6 +8,7 @@ from app.ingestion.commands import retry
 from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences, manifest_of
 from tests.ingestion.conftest import MakeStage
+from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage
 
 

@@ -72,7 +72,11 @@ def exchanges(
             shutil.copyfile(migrated_file, folder / "webex-ingest.db")
             person = {"email": "host@example.com", "role": role}
             told = SimulatorSettings.model_validate({"tokens": {"simulator-token": person}})
-            settings = {"webex_role": role, "extra_resources": EXTRA_RESOURCES, "policy": POLICY}
+            settings: dict[str, Any] = {
+                "webex_role": role,
+                "extra_resources": EXTRA_RESOURCES,
+                "policy": POLICY,
+            }
             url = f"sqlite:///{folder / 'webex-ingest.db'}"
             with staged(folder, url, valkey.url, simulator_settings=told, **settings) as stage:
                 live_through_everything(stage)

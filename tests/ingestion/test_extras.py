@@ -15,6 +15,7 @@ from simulator import Settings as SimulatorSettings
 from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import manifest_of
 from tests.ingestion.conftest import MakeStage
+from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage, staged
 
 EVERYTHING = {"summary": True, "chats": 250, "polls": 2, "questions": 3, "captions": True}

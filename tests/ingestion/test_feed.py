@@ -11,6 +11,7 @@ from app.ingestion.feed import FeedUnknown, read_feed
 from app.ingestion.sweep import sweep
 from app.models.feed import FeedEvent
 from app.models.steps import Step
+from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage
 
 

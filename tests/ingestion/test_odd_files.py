@@ -16,6 +16,7 @@ from app.models.tables import Ingest
 from app.models.words import Reason, State
 from tests.ingestion.archives import differences
 from tests.ingestion.conftest import MakeStage
+from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.processes import eventually
 from tests.stage import TOKEN, Stage
 

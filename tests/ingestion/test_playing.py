@@ -9,6 +9,7 @@ from app.db.files import replace_snippets
 from app.errors import MediaBroken
 from app.ingestion.playing import captions, playable
 from app.models.player import Playable
+from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage
 
 

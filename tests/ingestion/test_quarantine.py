@@ -28,6 +28,7 @@ from tests.ingestion.benches import (
     stored_events,
     work_through,
 )
+from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage
 
 FAULT = "an error in webex-ingest itself: "

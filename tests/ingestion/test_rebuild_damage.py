@@ -16,6 +16,7 @@ from app.models.words import Resource
 from tests.ingestion.archives import differences, manifest_of
 from tests.ingestion.folders import read_manifest, write_manifest
 from tests.ingestion.lost import contents, lose_database, media_requests
+from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage
 
 Told = dict[str, Any]

@@ -10,6 +10,7 @@ from app.db.rechecks import claim_recheck
 from app.ingestion.recheck import recheck_due
 from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences, manifest_of
+from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage
 
 PARTS = ("vtt", "txt", "snippets.json")

@@ -14,6 +14,7 @@ from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences
 from tests.ingestion.benches import deliver
 from tests.ingestion.conftest import MakeStage
+from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage
 
 DAY = timedelta(days=1)

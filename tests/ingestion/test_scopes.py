@@ -8,6 +8,7 @@ from app.ingestion.status import meeting_status
 from app.models.words import EXTRA_RESOURCES, Resource
 from tests.ingestion.archives import differences, manifest_of
 from tests.ingestion.conftest import MakeStage
+from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import SECRET, TOKEN, Stage
 
 EVERYTHING = {"summary": True, "chats": 2, "polls": 1, "questions": 1}

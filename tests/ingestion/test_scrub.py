@@ -24,6 +24,7 @@ from app.models.tables import File
 from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences
 from tests.ingestion.conftest import MakeStage
+from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.ingestion.test_verify import file_of, flip_a_byte
 from tests.processes import spawn
 from tests.stage import Stage

@@ -1,6 +1,7 @@
 """Accounts with several sites: what is on another one than the preferred is found as well."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from app.db.engine import Database
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences
+from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage, staged
 
 SITES = ["example.webex.com", "second.webex.com"]
@@ -22,7 +24,7 @@ def test_a_meeting_at_another_site_is_brought_whole(
         {"site_urls": SITES, "strict_owner": True, "tokens": {"simulator-token": person}}
     )
     url = database.url.render_as_string(hide_password=False)
-    settings = {"webex_role": role}
+    settings: dict[str, Any] = {"webex_role": role}
     with staged(tmp_path, url, broker_url, simulator_settings=told, **settings) as stage:
         held = stage.hold_meeting(
             site_url=SITES[1], host_email="professor@example.com", recordings=2, transcripts=2
