@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from sqlalchemy import or_
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from app.db.files import has_files
@@ -74,11 +75,10 @@ def follow_items(work: Work, find: Find, *, flag: Flag, none: Reason) -> Outcome
             )
     except PartialList as error:
         # What Webex could read is fetched; the list itself is asked for again.
-        _open_new(work, error.items)
+        _note(work, error.items, is_all=False)
         raise
     listed = {each.id for each in found}
-    _open_new(work, found)
-    _note_deletions(work, listed)
+    _note(work, found, is_all=True)
     with bench.database.reading() as session:
         items = [
             item
@@ -178,70 +178,72 @@ def listed_one(
     return mine
 
 
-def _open_new(work: Work, found: Sequence[Item]) -> None:
+def _note(work: Work, found: Sequence[Item], *, is_all: bool) -> None:
+    """Write down what Webex lists; nothing, which may be a mistake of the moment, says nothing."""
+    if not found:
+        return
     now = work.bench.clock()
-    patience = max(
-        patience_until(work.meeting, work.bench.pace, now), now + work.bench.pace.give_up
-    )
     with work.bench.database.transaction() as session:
         lock_meeting(session, work.meeting_row_id)
         heartbeat(session, work.lease, now=now)
-        wanted = [
-            new_ingest(
-                work.meeting,
-                work.ingest.resource,
-                each.id,
-                due_at=now,
-                patience_until=patience,
-                priority=Priority(work.ingest.priority),
-                now=now,
-            )
-            for each in found
-        ]
-        open_ingests(session, wanted)
-        recorded = {each.id: each.recorded_at for each in found if each.recorded_at is not None}
-        note_recorded(session, work.meeting_row_id, recorded)
+        _open_new(session, work, found, now)
+        if is_all:
+            _note_deletions(session, work, {each.id for each in found}, now)
 
 
-def _note_deletions(work: Work, listed: set[str]) -> None:
+def _open_new(session: Session, work: Work, found: Sequence[Item], now: datetime) -> None:
+    patience = max(
+        patience_until(work.meeting, work.bench.pace, now), now + work.bench.pace.give_up
+    )
+    wanted = [
+        new_ingest(
+            work.meeting,
+            work.ingest.resource,
+            each.id,
+            due_at=now,
+            patience_until=patience,
+            priority=Priority(work.ingest.priority),
+            now=now,
+        )
+        for each in found
+    ]
+    open_ingests(session, wanted)
+    recorded = {each.id: each.recorded_at for each in found if each.recorded_at is not None}
+    note_recorded(session, work.meeting_row_id, recorded)
+
+
+def _note_deletions(session: Session, work: Work, listed: set[str], now: datetime) -> None:
     """Note which stored items Webex no longer lists, and look at those again which it does list.
 
-    What was stored or deleted a moment ago may not be in the list because it lags, and an empty
-    list may be a mistake of the moment: it says nothing. A single deletion is told by an event as
-    well. What an item is by now its details say.
+    What was stored or deleted a moment ago may not be in the list because it lags. A single
+    deletion is told by an event as well. What an item is by now its details say.
     """
-    if not listed:
-        return
-    now = work.bench.clock()
     mine = (
         col(Ingest.meeting_row_id) == work.meeting_row_id,
         col(Ingest.resource) == work.ingest.resource,
         col(Ingest.resource_id) != "",
     )
     is_listed = col(Ingest.resource_id).in_(listed)
-    with work.bench.database.transaction() as session:
-        lock_meeting(session, work.meeting_row_id)
-        heartbeat(session, work.lease, now=now)
-        lagging = col(Ingest.ended_at) > now - LISTED_AFTER
-        is_done = col(Ingest.state) == State.DONE
-        if note_at_source(session, *mine, is_done, ~is_listed, ~lagging, deleted=True, now=now):
-            touch(session, work.meeting_row_id)
-        is_back = (
-            *(is_listed, col(Ingest.gone_at) >= col(Ingest.opened_at)),
-            col(Ingest.gone_at) <= now - LISTED_AFTER,
-            or_(is_done, col(Ingest.reason) == Reason.DELETED_AT_SOURCE),
-        )
-        if reopen(
-            session,
-            *(*mine, *is_back),
-            states=(State.DONE, State.ABSENT),
-            due_at=now,
-            patience_until=now + work.bench.pace.give_up,
-            priority=Priority(work.ingest.priority),
-            now=now,
-        ):
-            mark_incomplete(session, {work.meeting_row_id})
-            touch(session, work.meeting_row_id)
+    lagging = col(Ingest.ended_at) > now - LISTED_AFTER
+    is_done = col(Ingest.state) == State.DONE
+    if note_at_source(session, *mine, is_done, ~is_listed, ~lagging, deleted=True, now=now):
+        touch(session, work.meeting_row_id)
+    is_back = (
+        *(is_listed, col(Ingest.gone_at) >= col(Ingest.opened_at)),
+        col(Ingest.gone_at) <= now - LISTED_AFTER,
+        or_(is_done, col(Ingest.reason) == Reason.DELETED_AT_SOURCE),
+    )
+    if reopen(
+        session,
+        *(*mine, *is_back),
+        states=(State.DONE, State.ABSENT),
+        due_at=now,
+        patience_until=now + work.bench.pace.give_up,
+        priority=Priority(work.ingest.priority),
+        now=now,
+    ):
+        mark_incomplete(session, {work.meeting_row_id})
+        touch(session, work.meeting_row_id)
 
 
 def _when_settled(work: Work, items: Sequence[Ingest]) -> Outcome:

@@ -28,6 +28,8 @@ def folder_of(work: Work) -> str:
     Raises NoFolderYet while start or site is unknown and Webex may still tell. When it never
     will, the day on which the meeting was first heard of takes the place of its start.
     """
+    if work.meeting.folder:
+        return work.meeting.folder
     with work.bench.database.reading() as session:
         meeting = session.get_one(Meeting, work.meeting_row_id)
         details = details_state(session, work.meeting_row_id)
