@@ -47,7 +47,7 @@ bench-burst: $(DEV_STAMP) ## how fast 100,000 events are worked through; BENCH_E
 bench-backfill: $(DEV_STAMP) ## requests to wait for 1,000 meetings and to find them; BENCH_MEETINGS
 	@$(BIN)/python -m benchmarks.backfill 2>/dev/null
 
-bench-scale: $(DEV_STAMP) ## whether years of meetings make anything slower; takes an hour, BENCH_SIZES, BENCH_ASKS
+bench-scale: $(DEV_STAMP) ## whether years of meetings make anything slower; takes half an hour, BENCH_SIZES, BENCH_ASKS
 	@$(BIN)/python -m benchmarks.scale
 
 chaos: $(DEV_STAMP) ## strike a running installation at random; CHAOS_SECONDS, DATABASE, SEED change it

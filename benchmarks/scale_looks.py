@@ -126,8 +126,16 @@ def look_in_turns(title: str, asked: Mapping[int, Mapping[str, Look]], asks: int
             )
             for what, each in took.items()
         ],
-        {what: {str(count): each[count] for count in counts} for what, each in took.items()},
+        {
+            what: {str(count): _figures(each[count]) for count in counts}
+            for what, each in took.items()
+        },
     )
+
+
+def _figures(seconds: list[float]) -> dict[str, float]:
+    """Of thousands of looks their figures are kept, and not each of them."""
+    return {"p95": round(p95(seconds), 6), "median": round(median(seconds), 6)}
 
 
 def _cell(seconds: list[float]) -> str:
