@@ -1,6 +1,6 @@
 """``report``: every meeting that Webex lists of some days, against what is here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import click
@@ -10,8 +10,7 @@ from app.cli.output import complain, print_csv, print_json, print_table, say
 from app.cli.tools import command_runtime, wait_for_budget
 from app.ingestion.report import make_report, span_of
 from app.ingestion.wording import age_text, one_line, size_text
-from app.models.report import Report, ReportLine, Standing, Totals, lag_of, totals_by
-from app.models.times import format_time
+from app.models.report import Report, ReportLine, Standing, Totals, lag_of, told_of, totals_by
 
 _MOST_GAPS = 50
 
@@ -117,28 +116,7 @@ def _verdict(made: Report) -> str:
 
 
 def _print_json(made: Report) -> None:
-    lines = [_json(each) for each in made.lines]
-    print_json(
-        {
-            "since": format_time(made.since),
-            "until": format_time(made.until),
-            "ok": made.is_proof,
-            "gaps": len(made.gaps),
-            "lag": lag_of(made.lines).model_dump(mode="json"),
-            "days": _totals_json(made, lambda each: each.day),
-            "hosts": _totals_json(made, lambda each: each.host_email or ""),
-            "meetings": lines,
-            "unread": made.unread,
-        }
-    )
-
-
-def _totals_json(made: Report, name_of: Callable[[ReportLine], str]) -> list[dict[str, object]]:
-    return [each.model_dump(mode="json") for each in totals_by(made.lines, name_of)]
-
-
-def _json(line: ReportLine) -> dict[str, object]:
-    return {**line.model_dump(mode="json"), "day": line.day, "gap": line.is_gap}
+    print_json(told_of(made).model_dump(mode="json"))
 
 
 def _print_csv(made: Report) -> None:
@@ -146,7 +124,7 @@ def _print_csv(made: Report) -> None:
         *("day", "meeting_id", "host_email", "title", "standing", "gap", "is_listed"),
         *("missing", "absent", "bytes", "end", "archived", "lag_seconds"),
     ]
-    lines = [_json(each) | {"lag_seconds": each.lag_seconds} for each in made.lines]
+    lines = [each.model_dump(mode="json") for each in made.lines]
     print_csv(names, [[_cell(line[name]) for name in names] for line in lines])
 
 

@@ -300,23 +300,16 @@ def settle_completeness(session: Session, meeting_row_id: int, *, now: datetime)
     ended_well = col(Ingest.state).in_((State.DONE, State.ABSENT))
     lists = select(func.count()).where(*core, col(Ingest.resource_id) == "", ended_well)
     open_ones = select(func.count()).where(*core, ~ended_well)
-    of_this = col(Meeting.id) == meeting_row_id
-    done, pending, was_complete = session.execute(
-        select(
-            lists.scalar_subquery(),
-            open_ones.scalar_subquery(),
-            col(Meeting.completed_at).is_not(None),
-        ).where(of_this)
+    of_this, is_so = col(Meeting.id) == meeting_row_id, col(Meeting.completed_at).is_not(None)
+    done, pending, was_so = session.execute(
+        select(lists.scalar_subquery(), open_ones.scalar_subquery(), is_so).where(of_this)
     ).one()
     complete = done == len(CORE_RESOURCES) and not pending
-    if complete == was_complete:
+    if complete == was_so:
         return False
-    became = (
-        col(Meeting.completed_at).is_(None) if complete else col(Meeting.completed_at).is_not(None)
-    )
     result = session.execute(
         update(Meeting)
-        .where(of_this, became)
+        .where(of_this, is_so == was_so)
         .values(completed_at=now if complete else None, revision=Meeting.revision + 1)
     )
     has_become_so = complete and bool(result.rowcount)  # type: ignore[attr-defined]

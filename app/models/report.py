@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 
+from pydantic import computed_field
+
 from app.models.status import Time, Told
 
 
@@ -42,16 +44,19 @@ class ReportLine(Told):
     bytes: int
     archived: Time | None
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
-    def is_gap(self) -> bool:
+    def gap(self) -> bool:
         """Whether something that should be here is not."""
         return self.standing in GAPS
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def day(self) -> str:
         """The UTC day on which it began."""
         return f"{self.start:%Y-%m-%d}" if self.start else "?"
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def lag_seconds(self) -> float | None:
         """How long after its end it was complete here; None where it is not, or is left out."""
@@ -94,12 +99,43 @@ class Report(Told):
     @property
     def gaps(self) -> list[ReportLine]:
         """The meetings that are not here as they should be."""
-        return [each for each in self.lines if each.is_gap]
+        return [each for each in self.lines if each.gap]
 
     @property
     def is_proof(self) -> bool:
         """Whether all of Webex's lists were read, and nothing is missing."""
         return self.asked and not self.unread and not self.gaps
+
+
+class ReportTold(Told):
+    """A report as programs read it; ``ok`` where nothing is missing of all that Webex lists."""
+
+    since: Time
+    until: Time
+    ok: bool
+    gaps: int
+    lag: Lag
+    days: list[Totals]
+    hosts: list[Totals]
+    meetings: list[ReportLine]
+    asked: bool
+    unread: list[str]
+
+
+def told_of(made: Report) -> ReportTold:
+    """The report with what its meetings come to, by day and by host."""
+    return ReportTold(
+        since=made.since,
+        until=made.until,
+        ok=made.is_proof,
+        gaps=len(made.gaps),
+        lag=lag_of(made.lines),
+        days=totals_by(made.lines, lambda each: each.day),
+        hosts=totals_by(made.lines, lambda each: each.host_email or ""),
+        meetings=made.lines,
+        asked=made.asked,
+        unread=made.unread,
+    )
 
 
 def totals_by(lines: Iterable[ReportLine], name_of: Callable[[ReportLine], str]) -> list[Totals]:

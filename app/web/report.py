@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from flask import Blueprint, Request, render_template, request
+from flask import Blueprint, render_template, request
 from werkzeug.exceptions import BadRequest
 
 from app.errors import DatabaseUnavailable
 from app.ingestion.report import make_report, span_of
 from app.ingestion.wording import one_line
+from app.ingestion.workbench import Workbench
 from app.models.access import Scope
 from app.models.report import Report, Standing, Totals, lag_of, totals_by
 from app.runtime import Runtime
@@ -28,22 +29,24 @@ def report_routes(runtime: Runtime) -> Blueprint:
 
     @routes.get("/report")
     def report() -> str:
-        now, asks = bench.clock(), _asks(request)
-        if asks:
-            demand(Scope.OPERATE)
-        since, until = _span(request.args, now)
-        made = make_report(bench, since, until, asks=asks, look=bench.patience())
-        return render_template("report.html", **_told(made), now=now)
+        made = made_of(bench, request.args, asks=request.args.get("ask") == "1")
+        return render_template("report.html", **_told(made), now=bench.clock())
 
     routes.register_error_handler(BadRequest, _wrong)
     routes.register_error_handler(DatabaseUnavailable, unavailable)
     return routes
 
 
-def _asks(request: Request) -> bool:
-    """Whether Webex is to be asked: requests are spent by whoever looks, not by other pages."""
-    is_ours = request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
-    return is_ours and request.args.get("ask") == "1"
+def made_of(bench: Workbench, told: Mapping[str, str], *, asks: bool) -> Report:
+    """The report of the days ``from`` and ``to``; BadRequest says what is wrong with them.
+
+    Webex is asked only for whoever may operate: it spends requests. An address that a page of
+    somebody else has led to does not.
+    """
+    if asks := asks and request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
+        demand(Scope.OPERATE)
+    since, until = _span(told, bench.clock())
+    return make_report(bench, since, until, asks=asks, look=bench.patience())
 
 
 def _span(told: Mapping[str, str], now: datetime) -> tuple[datetime, datetime]:
@@ -53,7 +56,7 @@ def _span(told: Mapping[str, str], now: datetime) -> tuple[datetime, datetime]:
         raise BadRequest("The first day lies ahead: Webex lists what has ended.")
     if end - begin > _MOST_DAYS * DAY:
         raise BadRequest(
-            f"A page has {_MOST_DAYS} days at most. `webex-ingest report --from DATE --to DATE` "
+            f"{_MOST_DAYS} days are told at most. `webex-ingest report --from DATE --to DATE` "
             "takes any number of them."
         )
     return begin, end

@@ -57,6 +57,14 @@ class SearchQuery(BaseModel):
     after: str | None = Field(None, description="Hits behind this place, as `next` told it.")
 
 
+class ReportQuery(BaseModel):
+    """Which days; the last week unless they are told."""
+
+    since: date | None = Field(None, alias="from", description="A UTC day.")
+    until: date | None = Field(None, alias="to", description="A UTC day, included.")
+    ask: bool = Field(False, description="Ask Webex for its lists, which takes a token to operate.")
+
+
 class FeedQuery(BaseModel):
     """Where to go on."""
 

@@ -73,9 +73,9 @@ def test_what_nobody_told_of_is_a_gap_until_it_is_fetched(stage: Stage) -> None:
     fetched = line(stage, meeting_id)
     stage.live_until_complete(meeting_id)
 
-    assert (before.standing, before.is_gap, before.is_listed) == (Standing.UNKNOWN, True, True)
+    assert (before.standing, before.gap, before.is_listed) == (Standing.UNKNOWN, True, True)
     assert "backfill" in before.missing[0]
-    assert (fetched.standing, fetched.is_gap) == (Standing.WAITING, False)
+    assert (fetched.standing, fetched.gap) == (Standing.WAITING, False)
     assert line(stage, meeting_id).standing is Standing.HERE
 
 
@@ -85,7 +85,7 @@ def test_what_is_listed_without_a_start_is_a_gap_as_well(stage: Stage) -> None:
 
     (found,) = report(stage).lines
 
-    assert (found.standing, found.day, found.is_gap) == (Standing.UNKNOWN, "?", True)
+    assert (found.standing, found.day, found.gap) == (Standing.UNKNOWN, "?", True)
 
 
 def test_what_has_failed_is_a_gap_and_says_why(stage: Stage) -> None:
@@ -95,7 +95,7 @@ def test_what_has_failed_is_a_gap_and_says_why(stage: Stage) -> None:
 
     found = line(stage, meeting_id)
 
-    assert (found.standing, found.is_gap) == (Standing.FAILED, True)
+    assert (found.standing, found.gap) == (Standing.FAILED, True)
     assert "recording: failed" in found.missing
 
 
@@ -127,7 +127,7 @@ def test_what_waits_longer_than_it_should_is_a_gap(stage: Stage) -> None:
     # Nobody works any more.
     stage.advance(5 * 3600)
 
-    assert (line(stage, meeting_id).standing, line(stage, meeting_id).is_gap) == (
+    assert (line(stage, meeting_id).standing, line(stage, meeting_id).gap) == (
         Standing.OVERDUE,
         True,
     )
@@ -139,7 +139,7 @@ def test_what_is_absent_for_a_reason_is_no_gap(stage: Stage) -> None:
 
     found = line(stage, meeting_id)
 
-    assert (found.standing, found.is_gap) == (Standing.HERE, False)
+    assert (found.standing, found.gap) == (Standing.HERE, False)
     assert any(each.startswith("recordings: the meeting was not recorded") for each in found.absent)
 
 
@@ -151,7 +151,7 @@ def test_what_the_policy_leaves_out_is_no_gap_and_took_no_time(make_stage: MakeS
     made = report(stage)
 
     (found,) = made.lines
-    assert (found.standing, found.is_gap, found.lag_seconds) == (Standing.LEFT_OUT, False, None)
+    assert (found.standing, found.gap, found.lag_seconds) == (Standing.LEFT_OUT, False, None)
     assert made.is_proof
     assert lag_of(made.lines).meetings == 0
 

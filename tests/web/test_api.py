@@ -153,6 +153,27 @@ def test_words_are_found_with_a_link_to_more(api: FlaskClient, told: Rows) -> No
     assert (len(first["hits"]), len(rest["hits"]), rest["next"]) == (50, 10, None)
 
 
+def test_the_gaps_of_some_days_are_told_as_the_report_has_them(
+    api: FlaskClient, told: Rows
+) -> None:
+    told.complete_meeting("m_I_1", start=NOON - timedelta(days=1), host_email="ada@example.com")
+    told.failed_meeting("m_I_2", "It went wrong.", start=NOON - timedelta(days=2))
+
+    week, day = (
+        ask(api, "/report"),
+        ask(api, "/report", **{"from": "2026-03-01", "to": "2026-03-01"}),
+    )
+
+    assert (week["gaps"], week["ok"], week["asked"]) == (1, False, False)
+    assert [(each["day"], each["gap"]) for each in week["meetings"]] == [
+        ("2026-02-28", True),
+        ("2026-03-01", False),
+    ]
+    assert ([each["name"] for each in day["hosts"]], day["gaps"]) == (["ada@example.com"], 0)
+    assert "before the first" in refused(api, "/report?from=2026-03-01&to=2026-02-28", 422)
+    assert "31 days" in refused(api, "/report?from=2025-03-01&to=2026-02-28", 422)
+
+
 def test_what_cannot_be_asked_is_refused_in_plain_words(api: FlaskClient) -> None:
     assert "webex-ingest ingest" in refused(api, "/meetings/none", 404)
     assert "limit: " in refused(api, "/meetings?limit=0", 422)
@@ -219,4 +240,4 @@ def test_whatever_it_is_asked_it_answers_as_it_is_described(site: Site) -> None:
 
         ask_for_it()
 
-    assert len(operations) == 14
+    assert len(operations) == 15

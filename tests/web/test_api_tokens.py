@@ -67,7 +67,8 @@ def test_a_route_that_costs_something_asks_for_more_than_looking(open_site: Site
 def test_who_may_only_look_has_no_request_made_to_webex(site: Site) -> None:
     token = site.token(Scope.READ)
 
-    assert [ask(site, token, path) for path in ("/report", "/report?ask=1")] == [200, 403]
+    reports = ("/report", "/report?ask=1", "/api/v1/report", "/api/v1/report?ask=true")
+    assert [ask(site, token, path) for path in reports] == [200, 403, 200, 403]
 
 
 def test_a_token_that_is_over_or_revoked_opens_nothing(site: Site) -> None:

@@ -75,7 +75,7 @@ def test_only_the_days_that_are_asked_for_are_told(client: FlaskClient, rows: Ro
         ("from=2026-03-09", "The first day lies ahead"),
         ("from=0001-01-01", "Webex has meetings of the years 1990 to 2199 only."),
         ("to=9999-12-31", "Webex has meetings of the years 1990 to 2199 only."),
-        ("from=2026-01-01", "A page has 31 days at most."),
+        ("from=2026-01-01", "31 days are told at most."),
     ],
 )
 def test_wrong_days_are_told_in_a_sentence(client: FlaskClient, query: str, sentence: str) -> None:
