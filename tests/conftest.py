@@ -49,9 +49,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Let the collector pass over all that was imported and collected, which stays anyway."""
+    """Let the collector pass over all that was imported and collected, which stays anyway.
+
+    And let it look less often: it took a tenth of the time of the tests.
+    """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(scope="session")
