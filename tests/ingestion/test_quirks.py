@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from app.models.snippets import Snippet
 from app.models.tables import Participant
+from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences, manifest_of
 from tests.ingestion.conftest import MakeStage
 from tests.stage import MORNING, Stage
