@@ -1,5 +1,6 @@
 """Search over all that was said: the same question, with the same answer, on both databases."""
 
+import math
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,6 +25,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from app.db.meetings import began
+from app.db.patience import at_most
 from app.models.search import Found, Hit, Place
 from app.models.snippets import Snippet
 from app.models.spoken import words_of
@@ -70,20 +72,28 @@ def search(
     until: datetime | None = None,
     after: Place | None = None,
     limit: int = 50,
+    seconds: float = math.inf,
 ) -> Found:
     """The snippets that have all of these terms, newest meeting first, from one place on.
 
     ``speaker`` is a part of a name or an email, ``host`` an email. ``since`` and ``until`` bound
     when the meetings began; one whose start is not known counts from when it was first heard of.
+    All that have the terms are put in order, which takes long for words that everybody says:
+    raises TookTooLong after so many seconds.
     """
     part = _folded(speaker)
     if not terms or (speaker and not part):
         return Found([], None)
     question = _question(_match(session, terms), since, until, after)
-    with session.execute(question.execution_options(yield_per=limit + 1)) as all_rows:
-        # In SQL each database would fold the letters of other languages in its own way.
-        said = (row for row in all_rows if part in _folded(row.speaker, row.speaker_email))
-        rows = [*islice((row for row in said if _is_by(row.host_email, host)), limit + 1)]
+    question = question.execution_options(yield_per=limit + 1)
+    with at_most(session, seconds) as go_on, session.execute(question) as all_rows:
+
+        def fits(row: Row[Any]) -> bool:
+            # In SQL each database would fold the letters of other languages in its own way.
+            go_on()
+            return part in _folded(row.speaker, row.speaker_email) and _is_by(row.host_email, host)
+
+        rows = [*islice(filter(fits, all_rows), limit + 1)]
     hits = [Hit.model_validate(row._asdict()) for row in rows[:limit]]
     return Found(hits, _place(rows[limit - 1]) if len(rows) > limit else None)
 

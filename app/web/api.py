@@ -28,7 +28,7 @@ from app.runtime import Runtime
 from app.web.problem_json import API, declared, of_validation, problem
 from app.web.problems import expected_of
 from app.web.report import made_of
-from app.web.search import find, place_text, read_question
+from app.web.search import Finder, place_text, read_question
 from app.web.shapes import (
     FeedQuery,
     Hits,
@@ -40,7 +40,6 @@ from app.web.shapes import (
     Timeline,
 )
 
-_HITS_PER_PAGE = 50
 _ABOUT = (
     "Meetings, their files, all that was said in them, and how everything stands. Errors are "
     "`application/problem+json` (RFC 9457), lists are paged with `Link`, answers have an `ETag`."
@@ -48,13 +47,13 @@ _ABOUT = (
 _UNKNOWN = "No meeting with this id is known here; `webex-ingest ingest` fetches it."
 
 
-def api_routes(runtime: Runtime) -> APIBlueprint:
+def api_routes(runtime: Runtime, finder: Finder) -> APIBlueprint:
     """The routes of the API that change nothing; each answer has an ETag."""
     routes = APIBlueprint(
         "api", __name__, url_prefix=API, abp_responses=declared(401, 403, 412, 503)
     )
     _of_meetings(routes, runtime)
-    _of_everything(routes, runtime)
+    _of_everything(routes, runtime, finder)
     return routes
 
 
@@ -95,7 +94,7 @@ def _of_meetings(routes: APIBlueprint, runtime: Runtime) -> None:
         return told(playable(bench, path.meeting_id) or _unknown())
 
 
-def _of_everything(routes: APIBlueprint, runtime: Runtime) -> None:
+def _of_everything(routes: APIBlueprint, runtime: Runtime, finder: Finder) -> None:
     bench, expected = runtime.bench, expected_of(runtime)
     database, lease_seconds = bench.database, bench.pace.lease_seconds
 
@@ -107,10 +106,10 @@ def _of_everything(routes: APIBlueprint, runtime: Runtime) -> None:
     @routes.get("/search", responses={200: Hits, **declared(422)})
     def search(query: SearchQuery) -> Response:
         """Who said these words, in which meeting and at which moment."""
-        asked = read_question(query.model_dump(mode="json", by_alias=True, exclude_none=True))
+        told_by = query.model_dump(mode="json", by_alias=True, exclude_none=True)
+        asked, found = finder.find(read_question(told_by))
         if asked.trouble:
             return problem(422, asked.trouble)
-        found = find(database, asked, limit=_HITS_PER_PAGE)
         after = place_text(found.next) if found.next else None
         return told(Hits(hits=found.hits, next=after), {"next": {"after": after}})
 

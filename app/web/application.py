@@ -35,7 +35,7 @@ from app.web.problems import problem_routes
 from app.web.protection import protect
 from app.web.refusals import refuse, wants_page
 from app.web.report import report_routes
-from app.web.search import search_routes
+from app.web.search import Finder, search_routes
 from app.web.sessions import Sessions
 from app.web.tracing import follow_requests
 from app.web.tries import Tries
@@ -67,9 +67,11 @@ def create_app(runtime: Runtime) -> Flask:
     app.register_blueprint(metrics_routes(runtime))
     app.register_api(file_routes(runtime))
     _show_pages(app, runtime)
+    finder = Finder(runtime.bench.database)
+    app.register_blueprint(search_routes(finder))
     verifier = Verifier(runtime.bench)
     app.register_blueprint(action_routes(runtime, verifier))
-    app.register_api(api_routes(runtime))
+    app.register_api(api_routes(runtime, finder))
     app.register_api(api_action_routes(runtime, verifier))
     _let_in(app, runtime, settings.with_hashed_password())
     app.register_error_handler(DatabaseUnavailable, _database_unavailable)
@@ -79,7 +81,7 @@ def create_app(runtime: Runtime) -> Flask:
 
 
 def _show_pages(app: Flask, runtime: Runtime) -> None:
-    for routes in (page_routes, player_routes, search_routes, problem_routes, report_routes):
+    for routes in (page_routes, player_routes, problem_routes, report_routes):
         app.register_blueprint(routes(runtime))
 
 

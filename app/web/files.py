@@ -3,9 +3,6 @@
 import io
 import os
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -24,6 +21,7 @@ from app.web.api import if_changed
 from app.web.problem_json import API, declared, problem
 from app.web.shapes import FilePath, MeetingPath
 from app.web.spans import Span, Wanted, wanted_span
+from app.web.turns import FewAtOnce
 
 _MOST_OPENING = 4
 _OPENING_SECONDS = 1
@@ -62,10 +60,19 @@ def is_file_path(path: str) -> bool:
     return _FILES.fullmatch(path) is not None
 
 
+def few_opening() -> FewAtOnce:
+    """Turns at a disk that may hang: whoever waits for it takes no thread from the others."""
+    return FewAtOnce(
+        _MOST_OPENING,
+        seconds=_OPENING_SECONDS,
+        busy=lambda: ArchiveUnavailable("the archive's disk does not answer now"),
+    )
+
+
 def file_routes(runtime: Runtime) -> APIBlueprint:
     """The routes of the files that are stored, and of the manifest that lists them."""
     routes = APIBlueprint("files", __name__)
-    bench, opening = runtime.bench, FewAtOnce(_MOST_OPENING, seconds=_OPENING_SECONDS)
+    bench, opening = runtime.bench, few_opening()
 
     @routes.get(
         f"{API}/meetings/<meeting_id>/files/<path:path>",
@@ -102,24 +109,6 @@ def file_routes(runtime: Runtime) -> APIBlueprint:
 
     routes.register_error_handler(ArchiveUnavailable, _unavailable)
     return routes
-
-
-class FewAtOnce:
-    """Turns at a disk that may hang: whoever waits for it then takes no thread from the others."""
-
-    def __init__(self, most: int, *, seconds: float) -> None:
-        self._free = threading.BoundedSemaphore(most)
-        self._seconds = seconds
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Take one; ArchiveUnavailable where none becomes free in time."""
-        if not self._free.acquire(timeout=self._seconds):
-            raise ArchiveUnavailable("the archive's disk does not answer now")
-        try:
-            yield
-        finally:
-            self._free.release()
 
 
 class _Piece(io.FileIO):

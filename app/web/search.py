@@ -1,25 +1,33 @@
 """The page of the search: who said some words, in which meeting, and a way to that second."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 
 from flask import Blueprint, render_template, request
 from markupsafe import Markup, escape
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, ServiceUnavailable
 
 from app.db.engine import Database
+from app.db.patience import TookTooLong
 from app.db.search import Term, search, terms_of
 from app.errors import DatabaseUnavailable
 from app.models.search import Found, Place
 from app.models.spoken import spans_of, words_of
 from app.models.times import parse_time
-from app.runtime import Runtime
 from app.web.days import told_days
 from app.web.pages import unavailable
+from app.web.turns import FewAtOnce
 
 _HITS_PER_PAGE = 50
+_AT_ONCE = 4
+_TURN_SECONDS = 5
+_SECONDS = 10.0
+_TOO_COMMON = (
+    "Too much of what was said has these words to look through it in ten seconds: add a word that "
+    "is said less often. `webex-ingest search` takes as long as it needs."
+)
 _MOST_CHARACTERS = 1000
 _MOST_ROWS = 2**31
 _FIELDS = ("q", "speaker", "host", "from", "to")
@@ -40,15 +48,48 @@ class Asked:
     trouble: str | None = None
 
 
-def search_routes(runtime: Runtime) -> Blueprint:
+class Finder:
+    """Searches for people and programs that wait for it, a few at once and for some seconds each.
+
+    Words that everybody says are in so many lines that to put these in order takes minutes, and
+    the threads that would wait for it are those of the door.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._turns = FewAtOnce(_AT_ONCE, seconds=_TURN_SECONDS, busy=_busy)
+
+    def find(self, asked: Asked) -> tuple[Asked, Found]:
+        """What is found, and what was asked with the sentence why it cannot be answered.
+
+        Raises ServiceUnavailable where too many search, and DatabaseUnavailable.
+        """
+        if not asked.terms or asked.trouble:
+            return asked, Found([], None)
+        try:
+            with self._turns.turn(), self._database.reading() as session:
+                return asked, search(
+                    session,
+                    asked.terms,
+                    speaker=asked.speaker,
+                    host=asked.host,
+                    since=asked.since,
+                    until=asked.until,
+                    after=asked.after,
+                    limit=_HITS_PER_PAGE,
+                    seconds=_SECONDS,
+                )
+        except TookTooLong:
+            return replace(asked, trouble=_TOO_COMMON), Found([], None)
+
+
+def search_routes(finder: Finder) -> Blueprint:
     """The route of the search over all that was said."""
     routes = Blueprint("search", __name__)
-    database = runtime.bench.database
 
     @routes.get("/search")
     def page() -> tuple[str, int]:
-        asked = read_question(request.args)
-        found = find(database, asked, limit=_HITS_PER_PAGE)
+        asked, found = finder.find(read_question(request.args))
         meetings = [[*hits] for _, hits in groupby(found.hits, lambda hit: hit.meeting_id)]
         shown = render_template(
             "search.html",
@@ -65,21 +106,8 @@ def search_routes(runtime: Runtime) -> Blueprint:
     return routes
 
 
-def find(database: Database, asked: Asked, *, limit: int) -> Found:
-    """What is found, nothing where it cannot be asked for; raises DatabaseUnavailable."""
-    if not asked.terms or asked.trouble:
-        return Found([], None)
-    with database.reading() as session:
-        return search(
-            session,
-            asked.terms,
-            speaker=asked.speaker,
-            host=asked.host,
-            since=asked.since,
-            until=asked.until,
-            after=asked.after,
-            limit=limit,
-        )
+def _busy() -> ServiceUnavailable:
+    return ServiceUnavailable("Others are searching; try again in a moment.", retry_after=5)
 
 
 def read_question(told: Mapping[str, str]) -> Asked:

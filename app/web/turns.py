@@ -1,0 +1,24 @@
+"""Turns at what takes long, so that the rest of a process's threads stay free for the door."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class FewAtOnce:
+    """So many at once; ``busy`` makes the error for whoever gets no turn within ``seconds``."""
+
+    def __init__(self, most: int, *, seconds: float, busy: Callable[[], Exception]) -> None:
+        self._free = threading.BoundedSemaphore(most)
+        self._seconds = seconds
+        self._busy = busy
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Take one, and give it back."""
+        if not self._free.acquire(timeout=self._seconds):
+            raise self._busy()
+        try:
+            yield
+        finally:
+            self._free.release()
