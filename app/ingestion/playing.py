@@ -12,6 +12,7 @@ from app.db.files import files_of, find_file, snippets_of
 from app.db.meetings import find_meeting
 from app.db.standing import ingests_of
 from app.errors import ArchiveUnavailable, MediaBroken
+from app.ingestion.opening import Turn
 from app.ingestion.workbench import Workbench
 from app.models.player import Line, Playable, Script, Track
 from app.models.snippets import Snippet
@@ -25,11 +26,11 @@ _PLAYS = {Kind.VIDEO: ".mp4", Kind.AUDIO: ".mp3"}
 Newest = Mapping[tuple[str, str], File]
 
 
-def playable(bench: Workbench, meeting_id: str) -> Playable | None:
+def playable(bench: Workbench, meeting_id: str, *, turn: Turn) -> Playable | None:
     """All that can be played and read of a meeting; None if it is not known.
 
-    Raises DatabaseUnavailable. A transcript of which Webex gives no snippets, or whose file cannot
-    be read now, has what the other one has.
+    Files are read in a ``turn`` at the disk. A transcript of which Webex gives no snippets, or
+    whose file cannot be read now, has what the other one has. Raises DatabaseUnavailable.
     """
     with bench.database.reading() as session:
         meeting = find_meeting(session, meeting_id)
@@ -49,7 +50,7 @@ def playable(bench: Workbench, meeting_id: str) -> Playable | None:
         spoken = said[ingest.resource_id]
         if vtt is None and not spoken:
             continue
-        lines = _lines_of_snippets(spoken) or _lines_of_cues(bench, meeting.folder, vtt)
+        lines = _lines_of_snippets(spoken) or _lines_of_cues(bench, meeting.folder, vtt, turn)
         scripts.append(_script(ingest, vtt, lines, partners[ingest.resource_id]))
     spoken_in = {each.recording_id for each in scripts}
     return Playable(
@@ -62,7 +63,7 @@ def playable(bench: Workbench, meeting_id: str) -> Playable | None:
     )
 
 
-def captions(bench: Workbench, shown: Playable, transcript_id: str) -> str | None:
+def captions(bench: Workbench, shown: Playable, transcript_id: str, *, turn: Turn) -> str | None:
     """A VTT file of a transcript at the times of its recording; None where there is no VTT of it.
 
     Raises MediaBroken where the stored one is none any more, and ArchiveUnavailable.
@@ -75,7 +76,7 @@ def captions(bench: Workbench, shown: Playable, transcript_id: str) -> str | Non
         file = find_file(session, meeting.id, script.vtt) if meeting and meeting.id else None
     if meeting is None or file is None:
         return None
-    cues = _cues(bench, meeting.folder, file)
+    cues = _cues(bench, meeting.folder, file, turn)
     return captions_text(cues, later_seconds=script.later_seconds)
 
 
@@ -172,16 +173,18 @@ def _lines_of_snippets(snippets: Iterable[Snippet]) -> list[Cue]:
     return lines
 
 
-def _lines_of_cues(bench: Workbench, folder: str | None, vtt: File | None) -> list[Cue]:
+def _lines_of_cues(bench: Workbench, folder: str | None, vtt: File | None, turn: Turn) -> list[Cue]:
     try:
-        return _cues(bench, folder, vtt) if vtt else []
+        return _cues(bench, folder, vtt, turn) if vtt else []
     except (ArchiveUnavailable, MediaBroken):
         return []
 
 
-def _cues(bench: Workbench, folder: str | None, vtt: File) -> list[Cue]:
-    opened = open_inside(bench.archive.root, folder or "", vtt.path, size=vtt.bytes)
-    if isinstance(opened, Damage):
-        raise MediaBroken(f"the VTT file is not as it was stored ({opened})")
-    with os.fdopen(opened, "rb") as file:
-        return cues_of(file.read())
+def _cues(bench: Workbench, folder: str | None, vtt: File, turn: Turn) -> list[Cue]:
+    with turn():
+        opened = open_inside(bench.archive.root, folder or "", vtt.path, size=vtt.bytes)
+        if isinstance(opened, Damage):
+            raise MediaBroken(f"the VTT file is not as it was stored ({opened})")
+        with os.fdopen(opened, "rb") as file:
+            content = file.read()
+    return cues_of(content)

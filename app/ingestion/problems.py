@@ -46,11 +46,12 @@ class _Disk:
     days: float | None
 
 
-def problems(bench: Workbench, expected: Expected) -> Problems:
-    """Everything that is wrong, gravest first; raises DatabaseUnavailable."""
+def problems(bench: Workbench, expected: Expected, *, free: int | None) -> Problems:
+    """Everything that is wrong, gravest first; raises DatabaseUnavailable.
+
+    ``free`` are the free bytes of the archive's disk, None where it does not answer.
+    """
     now = bench.clock()
-    # Before a connection is taken: a disk may hang.
-    free = bench.archive.free_bytes()
     with bench.database.reading() as session:
         disk = _disk(session, free, bench.archive.reserve_bytes, now)
         looks = (

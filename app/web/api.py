@@ -15,7 +15,6 @@ from werkzeug.exceptions import BadRequest, NotFound, PreconditionFailed
 from app.ingestion.feed import FeedUnknown, read_feed
 from app.ingestion.listing import list_meetings
 from app.ingestion.playing import playable
-from app.ingestion.problems import problems
 from app.ingestion.status import meeting_status, overview
 from app.ingestion.timeline import timeline
 from app.models.feed import FeedPage
@@ -26,9 +25,8 @@ from app.models.report import ReportTold, told_of
 from app.models.status import MeetingStatus, Overview, Told
 from app.runtime import Runtime
 from app.web.problem_json import API, declared, of_validation, problem
-from app.web.problems import expected_of
 from app.web.report import made_of
-from app.web.search import Finder, place_text, read_question
+from app.web.search import place_text, read_question
 from app.web.shapes import (
     FeedQuery,
     Hits,
@@ -39,6 +37,7 @@ from app.web.shapes import (
     SearchQuery,
     Timeline,
 )
+from app.web.shared import Shared
 
 _ABOUT = (
     "Meetings, their files, all that was said in them, and how everything stands. Errors are "
@@ -47,17 +46,17 @@ _ABOUT = (
 _UNKNOWN = "No meeting with this id is known here; `webex-ingest ingest` fetches it."
 
 
-def api_routes(runtime: Runtime, finder: Finder) -> APIBlueprint:
+def api_routes(runtime: Runtime, shared: Shared) -> APIBlueprint:
     """The routes of the API that change nothing; each answer has an ETag."""
     routes = APIBlueprint(
         "api", __name__, url_prefix=API, abp_responses=declared(401, 403, 412, 503)
     )
-    _of_meetings(routes, runtime)
-    _of_everything(routes, runtime, finder)
+    _of_meetings(routes, runtime, shared)
+    _of_everything(routes, runtime, shared)
     return routes
 
 
-def _of_meetings(routes: APIBlueprint, runtime: Runtime) -> None:
+def _of_meetings(routes: APIBlueprint, runtime: Runtime, shared: Shared) -> None:
     bench, lease_seconds = runtime.bench, runtime.bench.pace.lease_seconds
     database = bench.database
 
@@ -91,11 +90,11 @@ def _of_meetings(routes: APIBlueprint, runtime: Runtime) -> None:
     @routes.get("/meetings/<meeting_id>/transcripts", responses={200: Playable, **declared(404)})
     def transcripts(path: MeetingPath) -> Response:
         """Recordings that can be played, and what was said in each, by speaker and second."""
-        return told(playable(bench, path.meeting_id) or _unknown())
+        return told(playable(bench, path.meeting_id, turn=shared.at_disk) or _unknown())
 
 
-def _of_everything(routes: APIBlueprint, runtime: Runtime, finder: Finder) -> None:
-    bench, expected = runtime.bench, expected_of(runtime)
+def _of_everything(routes: APIBlueprint, runtime: Runtime, shared: Shared) -> None:
+    bench = runtime.bench
     database, lease_seconds = bench.database, bench.pace.lease_seconds
 
     @routes.get("/status", responses={200: Overview})
@@ -107,7 +106,7 @@ def _of_everything(routes: APIBlueprint, runtime: Runtime, finder: Finder) -> No
     def search(query: SearchQuery) -> Response:
         """Who said these words, in which meeting and at which moment."""
         told_by = query.model_dump(mode="json", by_alias=True, exclude_none=True)
-        asked, found = finder.find(read_question(told_by))
+        asked, found = shared.finder.find(read_question(told_by))
         if asked.trouble:
             return problem(422, asked.trouble)
         after = place_text(found.next) if found.next else None
@@ -142,7 +141,7 @@ def _of_everything(routes: APIBlueprint, runtime: Runtime, finder: Finder) -> No
     @routes.get("/problems", responses={200: Problems})
     def wrong() -> Response:
         """What is wrong, gravest first, what to do, and how all that goes on by itself stands."""
-        return told(problems(bench, expected))
+        return told(shared.watch())
 
 
 class _Json(DefaultJSONProvider):

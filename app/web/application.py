@@ -35,8 +35,9 @@ from app.web.problems import problem_routes
 from app.web.protection import protect
 from app.web.refusals import refuse, wants_page
 from app.web.report import report_routes
-from app.web.search import Finder, search_routes
+from app.web.search import search_routes
 from app.web.sessions import Sessions
+from app.web.shared import Shared, shared_of
 from app.web.tracing import follow_requests
 from app.web.tries import Tries
 from app.web.verifying import Verifier
@@ -65,13 +66,12 @@ def create_app(runtime: Runtime) -> Flask:
     app.register_blueprint(webhook_routes(runtime, nudger))
     app.register_blueprint(health_routes(runtime))
     app.register_blueprint(metrics_routes(runtime))
-    app.register_api(file_routes(runtime))
-    _show_pages(app, runtime)
-    finder = Finder(runtime.bench.database)
-    app.register_blueprint(search_routes(finder))
+    shared = shared_of(runtime)
+    app.register_api(file_routes(runtime, shared.at_disk))
+    _show_pages(app, runtime, shared)
     verifier = Verifier(runtime.bench)
     app.register_blueprint(action_routes(runtime, verifier))
-    app.register_api(api_routes(runtime, finder))
+    app.register_api(api_routes(runtime, shared))
     app.register_api(api_action_routes(runtime, verifier))
     _let_in(app, runtime, settings.with_hashed_password())
     app.register_error_handler(DatabaseUnavailable, _database_unavailable)
@@ -80,9 +80,15 @@ def create_app(runtime: Runtime) -> Flask:
     return app
 
 
-def _show_pages(app: Flask, runtime: Runtime) -> None:
-    for routes in (page_routes, player_routes, problem_routes, report_routes):
-        app.register_blueprint(routes(runtime))
+def _show_pages(app: Flask, runtime: Runtime, shared: Shared) -> None:
+    for routes in (
+        page_routes(runtime),
+        player_routes(runtime, shared.at_disk),
+        search_routes(shared.finder),
+        problem_routes(runtime, shared.watch),
+        report_routes(runtime),
+    ):
+        app.register_blueprint(routes)
 
 
 def _let_static_files_be_kept(app: Flask) -> None:

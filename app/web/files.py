@@ -13,7 +13,7 @@ from werkzeug.exceptions import Conflict, NotFound, PreconditionFailed
 from app.archive.inspection import Damage
 from app.archive.paths import safe_text
 from app.errors import ArchiveUnavailable
-from app.ingestion.opening import Opened, open_file, read_manifest
+from app.ingestion.opening import Opened, Turn, open_file, read_manifest
 from app.models.manifest import MANIFEST
 from app.models.tables import File
 from app.runtime import Runtime
@@ -21,10 +21,6 @@ from app.web.api import if_changed
 from app.web.problem_json import API, declared, problem
 from app.web.shapes import FilePath, MeetingPath
 from app.web.spans import Span, Wanted, wanted_span
-from app.web.turns import FewAtOnce
-
-_MOST_OPENING = 4
-_OPENING_SECONDS = 1
 
 _TYPES = {
     ".mp4": "video/mp4",
@@ -60,19 +56,10 @@ def is_file_path(path: str) -> bool:
     return _FILES.fullmatch(path) is not None
 
 
-def few_opening() -> FewAtOnce:
-    """Turns at a disk that may hang: whoever waits for it takes no thread from the others."""
-    return FewAtOnce(
-        _MOST_OPENING,
-        seconds=_OPENING_SECONDS,
-        busy=lambda: ArchiveUnavailable("the archive's disk does not answer now"),
-    )
-
-
-def file_routes(runtime: Runtime) -> APIBlueprint:
+def file_routes(runtime: Runtime, at_disk: Turn) -> APIBlueprint:
     """The routes of the files that are stored, and of the manifest that lists them."""
     routes = APIBlueprint("files", __name__)
-    bench, opening = runtime.bench, few_opening()
+    bench = runtime.bench
 
     @routes.get(
         f"{API}/meetings/<meeting_id>/files/<path:path>",
@@ -82,7 +69,7 @@ def file_routes(runtime: Runtime) -> APIBlueprint:
     def file(path: FilePath) -> Response:
         """A stored file, whole or in part, with its SHA-256 as `ETag`."""
         meeting_id, place = path.meeting_id, path.path
-        opened = open_file(bench, meeting_id, place, turn=opening.turn)
+        opened = open_file(bench, meeting_id, place, turn=at_disk)
         if opened is None:
             raise NotFound("No file of this name is stored of a meeting with this id.")
         if isinstance(opened, Damage):
@@ -98,7 +85,7 @@ def file_routes(runtime: Runtime) -> APIBlueprint:
     )
     def manifest(path: MeetingPath) -> Response:
         """The manifest of a meeting: its files with checksums, and what became of the rest."""
-        content = read_manifest(bench, path.meeting_id, turn=opening.turn)
+        content = read_manifest(bench, path.meeting_id, turn=at_disk)
         if content is None:
             raise NotFound("Nothing is stored of a meeting with this id.")
         if isinstance(content, Damage):

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, render_template, request
 from werkzeug.exceptions import NotFound
 
 from app.errors import ArchiveUnavailable, DatabaseUnavailable, MediaBroken
+from app.ingestion.opening import Turn
 from app.ingestion.playing import captions, playable
 from app.models.player import Line, Playable, Script, Track
 from app.runtime import Runtime
@@ -19,14 +20,14 @@ _SAME_SECONDS = 0.05
 """The time in an address is rounded, and a browser stands a little before what it was led to."""
 
 
-def player_routes(runtime: Runtime) -> Blueprint:
+def player_routes(runtime: Runtime, at_disk: Turn) -> Blueprint:
     """The routes of the player; without JavaScript a line leads to the same page at its time."""
     routes = Blueprint("player", __name__)
     bench = runtime.bench
 
     @routes.get("/meetings/<meeting_id>/play")
     def play(meeting_id: str) -> str:
-        shown = playable(bench, meeting_id)
+        shown = playable(bench, meeting_id, turn=at_disk)
         if shown is None:
             abort(404)
         script, track, seconds = _wanted(shown)
@@ -46,9 +47,9 @@ def player_routes(runtime: Runtime) -> Blueprint:
 
     @routes.get("/meetings/<meeting_id>/captions/<transcript_id>.vtt")
     def vtt(meeting_id: str, transcript_id: str) -> Response:
-        shown = playable(bench, meeting_id)
+        shown = playable(bench, meeting_id, turn=at_disk)
         try:
-            text = captions(bench, shown, transcript_id) if shown else None
+            text = captions(bench, shown, transcript_id, turn=at_disk) if shown else None
         except (ArchiveUnavailable, MediaBroken):
             text = None
         if text is None:

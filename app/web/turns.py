@@ -4,6 +4,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from app.errors import ArchiveUnavailable
+
+_MOST_AT_THE_DISK = 4
+_DISK_SECONDS = 1
+
+
+def turns_at_the_disk() -> "FewAtOnce":
+    """Turns at a disk that may hang: whoever waits for it takes no thread from the others."""
+    return FewAtOnce(
+        _MOST_AT_THE_DISK,
+        seconds=_DISK_SECONDS,
+        busy=lambda: ArchiveUnavailable("the archive's disk does not answer now"),
+    )
+
 
 class FewAtOnce:
     """So many at once; ``busy`` makes the error for whoever gets no turn within ``seconds``."""

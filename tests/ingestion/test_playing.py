@@ -1,14 +1,16 @@
 """What can be played of a meeting, and that what was said stands at its second."""
 
+from contextlib import ExitStack, nullcontext
 from typing import Any
 
 import pytest
 
 from app.archive.captions import read_cues
 from app.db.files import replace_snippets
-from app.errors import MediaBroken
+from app.errors import ArchiveUnavailable, MediaBroken
 from app.ingestion.playing import captions, playable
 from app.models.player import Playable
+from app.web.turns import turns_at_the_disk
 from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage
 
@@ -21,14 +23,23 @@ def played(stage: Stage, **order: Any) -> Playable:
 
 
 def shown(stage: Stage, meeting_id: str) -> Playable:
-    found = playable(stage.bench, meeting_id)
+    found = playable(stage.bench, meeting_id, turn=nullcontext)
     assert found is not None
     return found
 
 
+def forget_snippets(stage: Stage, meeting: Playable) -> None:
+    """Leave only the files of what was said."""
+    row_id = stage.meeting(meeting.meeting_id).id
+    assert row_id is not None
+    with stage.bench.database.transaction() as session:
+        for script in meeting.scripts:
+            replace_snippets(session, row_id, script.transcript_id, [])
+
+
 def test_a_meeting_that_is_not_known_cannot_be_played(sqlite_stage: Stage) -> None:
-    assert playable(sqlite_stage.bench, "unknown_I_1") is None
-    assert playable(sqlite_stage.bench, "a\0_I_1") is None
+    assert playable(sqlite_stage.bench, "unknown_I_1", turn=nullcontext) is None
+    assert playable(sqlite_stage.bench, "a\0_I_1", turn=nullcontext) is None
 
 
 def test_each_transcript_stands_beside_its_recording_at_the_times_of_that(
@@ -97,13 +108,13 @@ def test_captions_are_those_of_the_stored_file_at_the_times_of_the_recording(
     [script] = meeting.scripts
     path = sqlite_stage.place(meeting.meeting_id) / (script.vtt or "")
 
-    text = captions(sqlite_stage.bench, meeting, script.transcript_id) or ""
+    text = captions(sqlite_stage.bench, meeting, script.transcript_id, turn=nullcontext) or ""
     (sqlite_stage.folder / "shown.vtt").write_text(text)
 
     stored, told = read_cues(path), read_cues(sqlite_stage.folder / "shown.vtt")
     assert [cue.start_seconds + 20 for cue in stored] == [cue.start_seconds for cue in told]
     assert [cue.speaker for cue in stored] == [cue.speaker for cue in told]
-    assert captions(sqlite_stage.bench, meeting, "another") is None
+    assert captions(sqlite_stage.bench, meeting, "another", turn=nullcontext) is None
 
 
 def test_a_file_that_cannot_be_read_leaves_all_else(sqlite_stage: Stage) -> None:
@@ -119,14 +130,34 @@ def test_a_file_that_cannot_be_read_leaves_all_else(sqlite_stage: Stage) -> None
 def test_no_link_leads_from_captions_out_of_the_archive(sqlite_stage: Stage) -> None:
     meeting = played(sqlite_stage, recordings=1, transcripts=1)
     [script] = meeting.scripts
-    row_id = sqlite_stage.meeting(meeting.meeting_id).id
-    assert row_id is not None
-    with sqlite_stage.bench.database.transaction() as session:
-        replace_snippets(session, row_id, script.transcript_id, [])
+    forget_snippets(sqlite_stage, meeting)
     path = sqlite_stage.place(meeting.meeting_id) / (script.vtt or "")
     elsewhere = path.rename(sqlite_stage.folder / "elsewhere.vtt")
     path.symlink_to(elsewhere)
 
     assert shown(sqlite_stage, meeting.meeting_id).scripts[0].lines == []
     with pytest.raises(MediaBroken):
-        captions(sqlite_stage.bench, meeting, script.transcript_id)
+        captions(sqlite_stage.bench, meeting, script.transcript_id, turn=nullcontext)
+
+
+def test_a_disk_that_hangs_holds_up_what_is_read_from_it_for_a_moment(
+    sqlite_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web.turns._DISK_SECONDS", 0.01)
+    meeting = played(sqlite_stage, recordings=1, transcripts=1)
+    [script] = meeting.scripts
+    forget_snippets(sqlite_stage, meeting)
+    turns = turns_at_the_disk()
+
+    with ExitStack() as hanging:
+        for _ in range(4):
+            hanging.enter_context(turns.turn())
+        found = playable(sqlite_stage.bench, meeting.meeting_id, turn=turns.turn)
+        with pytest.raises(ArchiveUnavailable):
+            captions(sqlite_stage.bench, meeting, script.transcript_id, turn=turns.turn)
+
+    assert found is not None
+    assert found.scripts[0].lines == []
+    found = playable(sqlite_stage.bench, meeting.meeting_id, turn=turns.turn)
+    assert found is not None
+    assert found.scripts[0].lines == script.lines

@@ -19,7 +19,7 @@ EXPECTED = Expected(sweep_seconds=60, webhooks_seconds=900)
 
 
 def told(stage: Stage) -> Problems:
-    return problems(stage.bench, EXPECTED)
+    return problems(stage.bench, EXPECTED, free=stage.bench.archive.free_bytes())
 
 
 def titles(stage: Stage) -> list[str]:

@@ -15,7 +15,7 @@ from app.db.engine import Database
 from app.errors import ArchiveUnavailable
 from app.models.tables import File
 from app.models.words import Kind, Resource
-from app.web.files import few_opening
+from app.web.turns import turns_at_the_disk
 from tests.processes import free_port
 from tests.web.conftest import NOON, MakeClient
 from tests.web.rows import Rows
@@ -477,9 +477,9 @@ def test_no_answer_leaves_a_file_open(reader: FlaskClient, shelf: Shelf) -> None
 
 
 def test_a_disk_that_hangs_takes_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.web.files._MOST_OPENING", 2)
-    monkeypatch.setattr("app.web.files._OPENING_SECONDS", 0.01)
-    turns = few_opening()
+    monkeypatch.setattr("app.web.turns._MOST_AT_THE_DISK", 2)
+    monkeypatch.setattr("app.web.turns._DISK_SECONDS", 0.01)
+    turns = turns_at_the_disk()
 
     refused = pytest.raises(ArchiveUnavailable, match="does not answer now")
     with turns.turn(), turns.turn(), refused, turns.turn():

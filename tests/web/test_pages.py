@@ -2,6 +2,9 @@
 
 import hmac
 import re
+import shutil
+import threading
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -359,3 +362,24 @@ def test_the_templates_are_packaged() -> None:
     templates = Path(__file__).parents[2] / "app" / "web" / "templates"
 
     assert {each.suffix for each in templates.iterdir()} == {".html"}
+
+
+def test_a_disk_that_hangs_is_a_problem_and_holds_up_no_page(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted, look = threading.Event(), shutil.disk_usage
+
+    def hang(place: Path) -> object:
+        mounted.wait()
+        return look(place)
+
+    monkeypatch.setattr("shutil.disk_usage", hang)
+    began = time.monotonic()
+
+    told = page(client, "/problems")
+    answer = client.get("/api/v1/problems").get_json()
+
+    mounted.set()
+    assert time.monotonic() - began < 10
+    assert "The archive cannot be looked at" in told
+    assert "archive_unavailable" in [each["what"] for each in answer["troubles"]]

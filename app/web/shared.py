@@ -1,0 +1,24 @@
+"""What may take long, with the bounds of each: one for all requests of a process."""
+
+from dataclasses import dataclass
+
+from app.ingestion.opening import Turn
+from app.runtime import Runtime
+from app.web.problems import Watch, watch_of
+from app.web.search import Finder
+from app.web.turns import turns_at_the_disk
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The threads of a process are the door's: no page and no answer may keep many of them."""
+
+    finder: Finder
+    at_disk: Turn
+    watch: Watch
+
+
+def shared_of(runtime: Runtime) -> Shared:
+    """Those of one application."""
+    at_disk = turns_at_the_disk()
+    return Shared(Finder(runtime.bench.database), at_disk.turn, watch_of(runtime))
