@@ -25,7 +25,6 @@ from app.models.report import ReportTold, told_of
 from app.models.status import MeetingStatus, Overview, Told
 from app.runtime import Runtime
 from app.web.problem_json import API, declared, of_validation, problem
-from app.web.report import made_of
 from app.web.search import place_text, read_question
 from app.web.shapes import (
     FeedQuery,
@@ -134,7 +133,7 @@ def _of_everything(routes: APIBlueprint, runtime: Runtime, shared: Shared) -> No
         """
         days = query.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"ask"})
         try:
-            return told(told_of(made_of(bench, days, asks=query.ask)))
+            return told(told_of(shared.reporter.made_of(days, asks=query.ask)))
         except BadRequest as error:
             return problem(422, str(error.description))
 

@@ -86,7 +86,7 @@ def _show_pages(app: Flask, runtime: Runtime, shared: Shared) -> None:
         player_routes(runtime, shared.at_disk),
         search_routes(shared.finder),
         problem_routes(runtime, shared.watch),
-        report_routes(runtime),
+        report_routes(shared.reporter),
     ):
         app.register_blueprint(routes)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from flask import Blueprint, render_template, request
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, ServiceUnavailable
 
 from app.errors import DatabaseUnavailable
 from app.ingestion.report import make_report, span_of
@@ -12,41 +12,60 @@ from app.ingestion.wording import one_line
 from app.ingestion.workbench import Workbench
 from app.models.access import Scope
 from app.models.report import Report, Standing, Totals, lag_of, totals_by
-from app.runtime import Runtime
 from app.web.days import DAY, told_days
 from app.web.pages import unavailable
 from app.web.principal import demand
+from app.web.turns import FewAtOnce
 
 _MOST_DAYS = 31
 _MOST_GAPS = 100
 _MOST_HOSTS = 50
+_ASKING_AT_ONCE = 2
+_TURN_SECONDS = 1
 
 
-def report_routes(runtime: Runtime) -> Blueprint:
-    """The route of the report; Webex is asked on request only, for fifteen seconds at most."""
+class Reporter:
+    """Makes reports for people and programs that wait for them; two at once may have Webex asked.
+
+    That takes fifteen seconds at most, and a thread of the door.
+    """
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._turns = FewAtOnce(_ASKING_AT_ONCE, seconds=_TURN_SECONDS, busy=_busy)
+
+    def now(self) -> datetime:
+        """The time of all that is told."""
+        return self._bench.clock()
+
+    def made_of(self, told: Mapping[str, str], *, asks: bool) -> Report:
+        """The report of the days ``from`` and ``to``; BadRequest says what is wrong with them.
+
+        Webex is asked only for whoever may operate, since it spends requests, and not by an
+        address that a page of somebody else has led to. Raises ServiceUnavailable and
+        DatabaseUnavailable.
+        """
+        is_ours = request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+        since, until = _span(told, self._bench.clock())
+        if not (asks and is_ours):
+            return make_report(self._bench, since, until, asks=False)
+        demand(Scope.OPERATE)
+        with self._turns.turn():
+            return make_report(self._bench, since, until, look=self._bench.patience())
+
+
+def report_routes(reporter: Reporter) -> Blueprint:
+    """The route of the report."""
     routes = Blueprint("report", __name__)
-    bench = runtime.bench
 
     @routes.get("/report")
     def report() -> str:
-        made = made_of(bench, request.args, asks=request.args.get("ask") == "1")
-        return render_template("report.html", **_told(made), now=bench.clock())
+        made = reporter.made_of(request.args, asks=request.args.get("ask") == "1")
+        return render_template("report.html", **_told(made), now=reporter.now())
 
     routes.register_error_handler(BadRequest, _wrong)
     routes.register_error_handler(DatabaseUnavailable, unavailable)
     return routes
-
-
-def made_of(bench: Workbench, told: Mapping[str, str], *, asks: bool) -> Report:
-    """The report of the days ``from`` and ``to``; BadRequest says what is wrong with them.
-
-    Webex is asked only for whoever may operate: it spends requests. An address that a page of
-    somebody else has led to does not.
-    """
-    if asks := asks and request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
-        demand(Scope.OPERATE)
-    since, until = _span(told, bench.clock())
-    return make_report(bench, since, until, asks=asks, look=bench.patience())
 
 
 def _span(told: Mapping[str, str], now: datetime) -> tuple[datetime, datetime]:
@@ -76,6 +95,12 @@ def _told(made: Report) -> dict[str, object]:
         "unlisted": sum(each.is_listed is False for each in made.lines),
         "lag": lag_of(made.lines),
     }
+
+
+def _busy() -> ServiceUnavailable:
+    return ServiceUnavailable(
+        "Webex is being asked just now; try again in a moment.", retry_after=5
+    )
 
 
 def _worst_first(host: Totals) -> tuple[int, int, str]:

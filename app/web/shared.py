@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from app.ingestion.opening import Turn
 from app.runtime import Runtime
 from app.web.problems import Watch, watch_of
+from app.web.report import Reporter
 from app.web.search import Finder
 from app.web.turns import turns_at_the_disk
 
@@ -16,9 +17,15 @@ class Shared:
     finder: Finder
     at_disk: Turn
     watch: Watch
+    reporter: Reporter
 
 
 def shared_of(runtime: Runtime) -> Shared:
     """Those of one application."""
-    at_disk = turns_at_the_disk()
-    return Shared(Finder(runtime.bench.database), at_disk.turn, watch_of(runtime))
+    bench = runtime.bench
+    return Shared(
+        finder=Finder(bench.database),
+        at_disk=turns_at_the_disk().turn,
+        watch=watch_of(runtime),
+        reporter=Reporter(bench),
+    )
