@@ -98,9 +98,7 @@ def _told(made: Report) -> dict[str, object]:
 
 
 def _busy() -> ServiceUnavailable:
-    return ServiceUnavailable(
-        "Webex is being asked just now; try again in a moment.", retry_after=5
-    )
+    return ServiceUnavailable("Others have Webex asked; try again in a moment.", retry_after=5)
 
 
 def _worst_first(host: Totals) -> tuple[int, int, str]:

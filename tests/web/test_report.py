@@ -171,3 +171,17 @@ def test_a_database_that_is_away_is_told(
     url = database.url.set(database=nowhere).render_as_string(hide_password=False)
 
     assert make_client(database_url=url).get("/report").status_code == 503
+
+
+def test_who_asks_webex_while_others_do_is_told_to_come_again(
+    make_client: MakeClient, sqlite: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.web.report._ASKING_AT_ONCE", 0)
+    monkeypatch.setattr("app.web.report._TURN_SECONDS", 0.01)
+    client = make_client(database_url=str(sqlite.url))
+
+    asked, told = client.get("/report?ask=1"), client.get("/report")
+
+    assert (asked.status_code, asked.headers["Retry-After"]) == (503, "5")
+    assert "Others have Webex asked; try again in a moment." in asked.text
+    assert told.status_code == 200
