@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+import structlog
 import urllib3
 
 from app.archive.limits import Limits, Link
@@ -245,6 +246,7 @@ def test_no_library_logs_a_link(make_fetch: MakeFetch, capsys: pytest.CaptureFix
             assert make_fetch(f"{url}/x?signature=S1GNATURE").run() == MEDIA
     finally:
         root.handlers[:], root.level = before, level
+        structlog.reset_defaults()
 
     assert "S1GNATURE" not in capsys.readouterr().err
 

@@ -1,16 +1,21 @@
 """The web door over a real database of each kind, with a clock that stands still."""
 
+import io
+import logging
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from flask.testing import FlaskClient
 
 from app.config import load_settings
 from app.db.engine import Database
+from app.logs import configure_logs
 from app.runtime import Runtime, build_runtime
 from app.web.application import create_app
 from tests.processes import free_port
@@ -86,3 +91,17 @@ def sqlite(tmp_path: Path, migrated_file: Path) -> Iterator[Database]:
 def rows(database: Database) -> Rows:
     """Makes rows at noon."""
     return Rows(database, NOON)
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """Everything that is logged during the test, as JSON lines."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    configure_logs(log_format="json", secrets=())
+    yield written
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

@@ -1,5 +1,6 @@
 """Signing in and out: the page, the session, its cookie, and how often a password may be tried."""
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
@@ -465,13 +466,11 @@ def test_who_cannot_be_counted_is_asked_to_come_again(site: Site) -> None:
     assert "try again" in program.get_json()["error"]
 
 
-def test_the_log_names_who_guessed_and_never_what(
-    site: Site, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_log_names_who_guessed_and_never_what(site: Site, written: io.StringIO) -> None:
     site.browser(peer="192.0.2.77").sign_in("my other password")
     site.browser().sign_in()
 
-    said = "".join(capfd.readouterr())
+    said = written.getvalue()
     assert "sign_in.refused" in said
     assert "session.opened" in said
     assert "192.0.2.77" in said

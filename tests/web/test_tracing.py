@@ -4,9 +4,6 @@ import hashlib
 import hmac
 import io
 import json
-import logging
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,24 +11,9 @@ import structlog
 from flask.testing import FlaskClient
 
 from app.db.engine import Database
-from app.logs import configure_logs
 from tests.web.conftest import MakeClient
 
 PASSWORD = "a-password-for-tests"
-
-
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """Everything that is logged during the test, as JSON lines."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    written = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", written)
-    configure_logs(log_format="json", secrets=[PASSWORD])
-    yield written
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 @pytest.fixture
