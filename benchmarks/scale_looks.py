@@ -108,7 +108,7 @@ def look_in_turns(title: str, asked: Mapping[int, Mapping[str, Look]], asks: int
     for what in asked[counts[0]]:
         click.echo(f"{title}, {what} ...", err=True)
         took[what] = {count: [] for count in counts}
-        for number, count in product(range(-min(_WARM_UP, asks), asks), counts):
+        for number, count in product(range(-min(_WARM_UP, asks - 1), asks), counts):
             began = time.perf_counter()
             asked[count][what]()
             if number >= 0:

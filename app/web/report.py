@@ -27,7 +27,7 @@ _TURN_SECONDS = 1
 class Reporter:
     """Makes reports for people and programs that wait for them; two at once may have Webex asked.
 
-    That takes fifteen seconds at most, and a thread of the door.
+    That takes fifteen seconds at most, and a thread of which all pages have a few.
     """
 
     def __init__(self, bench: Workbench) -> None:

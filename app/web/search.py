@@ -52,7 +52,7 @@ class Finder:
     """Searches for people and programs that wait for it, a few at once and for some seconds each.
 
     Words that everybody says are in so many lines that to put these in order takes minutes, and
-    the threads that would wait for it are those of the door.
+    all other pages would wait for the threads that wait for it.
     """
 
     def __init__(self, database: Database) -> None:

@@ -12,7 +12,7 @@ from app.web.turns import turns_at_the_disk
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The threads of a process are the door's: no page and no answer may keep many of them."""
+    """Pages and answers share half of the threads of a process: none keeps many of them for long."""
 
     finder: Finder
     at_disk: Turn

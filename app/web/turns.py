@@ -1,4 +1,4 @@
-"""Turns at what takes long, so that the rest of a process's threads stay free for the door."""
+"""Turns at what takes long, so that other pages find threads free."""
 
 import threading
 from collections.abc import Callable, Iterator
