@@ -12,7 +12,7 @@ from app.web.turns import turns_at_the_disk
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """Pages and answers share half of the threads of a process: none keeps many of them for long."""
+    """Pages and answers share half of a process's threads: none keeps many of them for long."""
 
     finder: Finder
     at_disk: Turn
