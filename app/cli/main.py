@@ -1,6 +1,5 @@
 """``webex-ingest``: the commands, and how each of their errors ends."""
 
-import atexit
 import gc
 import os
 import signal
@@ -53,6 +52,9 @@ class _LazyGroup(click.Group):
         if name not in _COMMANDS:
             return None
         command: click.Command = getattr(import_module(_COMMANDS[name][0]), name)
+        # Looking through all that was loaded takes a tenth of a short command, and finds nothing.
+        # What comes afterwards is looked through at the end: it closes the database.
+        gc.freeze()
         return command
 
     def resolve_command(
@@ -110,8 +112,6 @@ def main() -> None:
 
     With --json it is a JSON document on standard output besides.
     """
-    # Looking through all that was loaded takes a tenth of a short command, and finds nothing.
-    atexit.register(gc.freeze)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # Titles and names of files have signs that not every terminal can show.

@@ -38,7 +38,8 @@ def at_most(session: Session, seconds: float) -> Iterator[Callable[[], None]]:
         with _ended_by_the_database(session, seconds, is_over):
             yield go_on
     except DBAPIError as error:
-        if _was_ended(error.orig):
+        # What ends sooner was ended by somebody else.
+        if is_over() and _was_ended(error.orig):
             raise TookTooLong from None
         raise
 
@@ -52,8 +53,9 @@ def _ended_by_the_database(
         return
     connection = session.connection().connection.driver_connection
     if not isinstance(connection, sqlite3.Connection):
-        # Of the transaction alone; 0 would be for ever.
-        session.execute(text(f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}"))
+        # Of the transaction alone, and not before it is over; 0 would be for ever.
+        milliseconds = max(1, math.ceil(seconds * 1000))
+        session.execute(text(f"SET LOCAL statement_timeout = {milliseconds}"))
         yield
         return
     connection.set_progress_handler(is_over, _STEPS)
@@ -64,6 +66,6 @@ def _ended_by_the_database(
 
 
 def _was_ended(error: BaseException | None) -> bool:
-    if isinstance(error, sqlite3.Error):
-        return error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
-    return isinstance(error, QueryCanceled)
+    # What Python's own module finds wrong has no code.
+    code = getattr(error, "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_INTERRUPT or isinstance(error, QueryCanceled)

@@ -3,6 +3,7 @@
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from datetime import datetime
 
 from app.archive.captions import Cue, captions_text, cues_of
@@ -29,7 +30,7 @@ Newest = Mapping[tuple[str, str], File]
 def playable(bench: Workbench, meeting_id: str, *, turn: Turn) -> Playable | None:
     """All that can be played and read of a meeting; None if it is not known.
 
-    Files are read in a ``turn`` at the disk. A transcript of which Webex gives no snippets, or
+    Files are read in one ``turn`` at the disk. A transcript of which Webex gives no snippets, or
     whose file cannot be read now, has what the other one has. Raises DatabaseUnavailable.
     """
     with bench.database.reading() as session:
@@ -44,13 +45,15 @@ def playable(bench: Workbench, meeting_id: str, *, turn: Turn) -> Playable | Non
     tracks = [_track(each, newest) for each in _items(ingests, Resource.RECORDINGS)]
     transcripts = _items(ingests, Resource.TRANSCRIPTS)
     partners = _partners(transcripts, tracks)
+    vtts = {each.resource_id: newest.get((each.resource_id, Kind.VTT)) for each in transcripts}
+    unsaid = [vtt for name, vtt in vtts.items() if vtt is not None and not said[name]]
+    read = _lines_of_files(bench, meeting.folder, unsaid, turn)
     scripts = []
     for ingest in transcripts:
-        vtt = newest.get((ingest.resource_id, Kind.VTT))
-        spoken = said[ingest.resource_id]
+        vtt, spoken = vtts[ingest.resource_id], said[ingest.resource_id]
         if vtt is None and not spoken:
             continue
-        lines = _lines_of_snippets(spoken) or _lines_of_cues(bench, meeting.folder, vtt, turn)
+        lines = _lines_of_snippets(spoken) or read.get(ingest.resource_id, [])
         scripts.append(_script(ingest, vtt, lines, partners[ingest.resource_id]))
     spoken_in = {each.recording_id for each in scripts}
     return Playable(
@@ -76,7 +79,8 @@ def captions(bench: Workbench, shown: Playable, transcript_id: str, *, turn: Tur
         file = find_file(session, meeting.id, script.vtt) if meeting and meeting.id else None
     if meeting is None or file is None:
         return None
-    cues = _cues(bench, meeting.folder, file, turn)
+    with turn():
+        cues = _cues(bench, meeting.folder, file)
     return captions_text(cues, later_seconds=script.later_seconds)
 
 
@@ -173,18 +177,21 @@ def _lines_of_snippets(snippets: Iterable[Snippet]) -> list[Cue]:
     return lines
 
 
-def _lines_of_cues(bench: Workbench, folder: str | None, vtt: File | None, turn: Turn) -> list[Cue]:
-    try:
-        return _cues(bench, folder, vtt, turn) if vtt else []
-    except (ArchiveUnavailable, MediaBroken):
-        return []
+def _lines_of_files(
+    bench: Workbench, folder: str | None, vtts: Sequence[File], turn: Turn
+) -> dict[str, list[Cue]]:
+    """What the files of transcripts say, as far as they can be read; one turn is waited for."""
+    lines = {}
+    with suppress(ArchiveUnavailable), turn() if vtts else nullcontext():
+        for vtt in vtts:
+            with suppress(ArchiveUnavailable, MediaBroken):
+                lines[vtt.resource_id] = _cues(bench, folder, vtt)
+    return lines
 
 
-def _cues(bench: Workbench, folder: str | None, vtt: File, turn: Turn) -> list[Cue]:
-    with turn():
-        opened = open_inside(bench.archive.root, folder or "", vtt.path, size=vtt.bytes)
-        if isinstance(opened, Damage):
-            raise MediaBroken(f"the VTT file is not as it was stored ({opened})")
-        with os.fdopen(opened, "rb") as file:
-            content = file.read()
-    return cues_of(content)
+def _cues(bench: Workbench, folder: str | None, vtt: File) -> list[Cue]:
+    opened = open_inside(bench.archive.root, folder or "", vtt.path, size=vtt.bytes)
+    if isinstance(opened, Damage):
+        raise MediaBroken(f"the VTT file is not as it was stored ({opened})")
+    with os.fdopen(opened, "rb") as file:
+        return cues_of(file.read())

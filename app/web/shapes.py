@@ -62,7 +62,7 @@ class ReportQuery(BaseModel):
 
     since: date | None = Field(None, alias="from", description="A UTC day.")
     until: date | None = Field(None, alias="to", description="A UTC day, included.")
-    ask: bool = Field(False, description="Ask Webex for its lists, which takes a token to operate.")
+    ask: bool = Field(False, description="Ask Webex for its lists, which takes `operate` too.")
 
 
 class FeedQuery(BaseModel):

@@ -245,6 +245,15 @@ def test_nothing_is_loaded_at_the_start_that_a_command_does_not_need() -> None:
     assert loaded("status") & heavy == set()
 
 
+@pytest.mark.usefixtures("environment")
+def test_a_command_closes_the_database_at_its_end(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "app.cli", "status"], cwd=tmp_path, capture_output=True, check=True
+    )
+
+    assert [each.name for each in tmp_path.glob("*-wal")] == []
+
+
 def test_everything_is_printed_by_the_one_module_that_cleans_it() -> None:
     places = (Path(__file__).parents[2] / "app" / "cli").glob("*.py")
     own = {each.name for each in places if re.search(r"\bclick\.s?echo\b", each.read_text())}

@@ -1,5 +1,7 @@
 """Questions are ended in time on both databases, and nothing of that is left behind."""
 
+import math
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -51,3 +53,29 @@ def test_another_error_stays_what_it_is(database: Database) -> None:
         at_most(session, 60),
     ):
         session.execute(asked)
+
+
+# Python's module finds it out, and not SQLite, which gives its errors a code.
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_database_that_is_damaged_is_told_as_such(database: Database) -> None:
+    damaged = text("SELECT CAST(x'ff80' AS TEXT)")
+
+    with (
+        pytest.raises(DatabaseUnavailable, match="UTF-8"),
+        database.reading() as session,
+        at_most(session, 60),
+    ):
+        session.execute(damaged).all()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("seconds", [60, math.inf])
+def test_what_somebody_else_has_ended_did_not_take_too_long(
+    database: Database, seconds: float
+) -> None:
+    with (
+        pytest.raises(DatabaseUnavailable, match="canceling statement"),
+        database.reading() as session,
+        at_most(session, seconds),
+    ):
+        session.execute(text("SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(60)"))

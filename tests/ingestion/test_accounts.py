@@ -20,7 +20,6 @@ from app.webex.sign_in import TokenPair
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences
-from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.processes import eventually
 from tests.stage import SECRET, Stage, staged
 

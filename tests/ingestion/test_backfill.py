@@ -27,7 +27,6 @@ from app.webex.sign_in import TokenPair
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.archives import differences
 from tests.ingestion.conftest import MakeStage
-from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage
 
 WEEK = timedelta(days=7)

@@ -1,6 +1,6 @@
 """What can be played of a meeting, and that what was said stands at its second."""
 
-from contextlib import ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import Any
 
 import pytest
@@ -161,3 +161,19 @@ def test_a_disk_that_hangs_holds_up_what_is_read_from_it_for_a_moment(
     found = playable(sqlite_stage.bench, meeting.meeting_id, turn=turns.turn)
     assert found is not None
     assert found.scripts[0].lines == script.lines
+
+
+def test_a_disk_that_hangs_is_waited_for_once_for_all_of_a_meeting(sqlite_stage: Stage) -> None:
+    meeting = played(sqlite_stage, recordings=1, transcripts=3)
+    forget_snippets(sqlite_stage, meeting)
+    waits: list[str] = []
+
+    def refused() -> AbstractContextManager[None]:
+        waits.append("a second")
+        raise ArchiveUnavailable("the disk hangs")
+
+    found = playable(sqlite_stage.bench, meeting.meeting_id, turn=refused)
+
+    assert found is not None
+    assert [each.lines for each in found.scripts] == [[], [], []]
+    assert waits == ["a second"]

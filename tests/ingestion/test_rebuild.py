@@ -20,7 +20,6 @@ from app.models.tables import Meeting
 from app.models.words import Resource
 from tests.ingestion.archives import differences
 from tests.ingestion.lost import contents, lose_database, media_requests, rows, unlike
-from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage, staged
 
 EXTRAS = (Resource.SUMMARIES, Resource.POLLS)

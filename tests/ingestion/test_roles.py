@@ -16,7 +16,6 @@ from app.webex.scopes import role_of
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences, manifest_of
-from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage, staged
 
 HOST = {"host_email": "professor@example.com"}

@@ -9,7 +9,6 @@ from app.db.engine import Database
 from simulator import Settings as SimulatorSettings
 from tests.ingestion.alternating import database_url  # noqa: F401 -- a fixture
 from tests.ingestion.archives import differences
-from tests.ingestion.soon import timeline  # noqa: F401 -- a fixture
 from tests.stage import Stage, staged
 
 SITES = ["example.webex.com", "second.webex.com"]
