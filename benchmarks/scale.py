@@ -53,7 +53,8 @@ def main(sizes: str, rounds: int, asks: int, folder: Path, results: Path, bars: 
     """Ask the same of databases with few and with many meetings, in turns."""
     counts = counts_of(sizes, folder)
     configure_logs(log_format="json", secrets=())
-    logging.getLogger().setLevel(logging.WARNING)  # Between the lines that tell how far it is.
+    # Each request has a line, and those that tell how far it is would be lost between them.
+    logging.getLogger().setLevel(logging.WARNING)
     sections = []
     for name in ("SQLite", "Postgres"):
         with installations(name, folder, counts) as (runtimes, valkey):

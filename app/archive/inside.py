@@ -42,6 +42,18 @@ def open_inside(root: Path, folder: str, path: str, *, size: int | None = None) 
     return Damage.CHANGED
 
 
+def read_inside(root: Path, folder: str, path: str, *, size: int | None = None) -> bytes | Damage:
+    """What is in such a file; raises ArchiveUnavailable where the disk does not give it."""
+    opened = open_inside(root, folder, path, size=size)
+    if isinstance(opened, Damage):
+        return opened
+    try:
+        with os.fdopen(opened, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise ArchiveUnavailable(f"the archive cannot be read: {error.strerror}") from None
+
+
 def _open(root: Path, parts: tuple[str, ...]) -> int:
     *folders, name = parts
     # The root itself may be a link: whoever runs the program has said where it is.

@@ -1,6 +1,5 @@
 """``webex-ingest``: the commands, and how each of their errors ends."""
 
-import gc
 import os
 import signal
 import sys
@@ -52,9 +51,6 @@ class _LazyGroup(click.Group):
         if name not in _COMMANDS:
             return None
         command: click.Command = getattr(import_module(_COMMANDS[name][0]), name)
-        # Looking through all that was loaded takes a tenth of a short command, and finds nothing.
-        # What comes afterwards is looked through at the end: it closes the database.
-        gc.freeze()
         return command
 
     def resolve_command(

@@ -1,11 +1,10 @@
 """A stored file of a meeting, opened to be read by whoever may."""
 
-import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from app.archive.inside import open_inside
+from app.archive.inside import open_inside, read_inside
 from app.archive.inspection import Damage
 from app.db.files import find_file
 from app.db.meetings import find_meeting
@@ -56,8 +55,4 @@ def read_manifest(bench: Workbench, meeting_id: str, *, turn: Turn) -> bytes | D
     if meeting is None or meeting.folder is None:
         return None
     with turn():
-        opened = open_inside(bench.archive.root, meeting.folder, MANIFEST)
-        if isinstance(opened, Damage):
-            return opened
-        with os.fdopen(opened, "rb") as file:
-            return file.read()
+        return read_inside(bench.archive.root, meeting.folder, MANIFEST)

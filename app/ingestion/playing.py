@@ -1,13 +1,12 @@
 """What can be played of a meeting: its recordings, and beside each what was said in it."""
 
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from datetime import datetime
 
 from app.archive.captions import Cue, captions_text, cues_of
-from app.archive.inside import open_inside
+from app.archive.inside import read_inside
 from app.archive.inspection import Damage
 from app.db.files import files_of, find_file, snippets_of
 from app.db.meetings import find_meeting
@@ -190,8 +189,7 @@ def _lines_of_files(
 
 
 def _cues(bench: Workbench, folder: str | None, vtt: File) -> list[Cue]:
-    opened = open_inside(bench.archive.root, folder or "", vtt.path, size=vtt.bytes)
-    if isinstance(opened, Damage):
-        raise MediaBroken(f"the VTT file is not as it was stored ({opened})")
-    with os.fdopen(opened, "rb") as file:
-        return cues_of(file.read())
+    content = read_inside(bench.archive.root, folder or "", vtt.path, size=vtt.bytes)
+    if isinstance(content, Damage):
+        raise MediaBroken(f"the VTT file is not as it was stored ({content})")
+    return cues_of(content)

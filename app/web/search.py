@@ -26,7 +26,7 @@ _TURN_SECONDS = 5
 _SECONDS = 10.0
 _TOO_COMMON = (
     "Too much of what was said has these words to look through it in ten seconds: add a word that "
-    "is said less often. `webex-ingest search` takes as long as it needs."
+    "is said less often, or take fewer days. `webex-ingest search` takes as long as it needs."
 )
 _MOST_CHARACTERS = 1000
 _MOST_ROWS = 2**31

@@ -11,7 +11,7 @@ _DISK_SECONDS = 1
 
 
 def turns_at_the_disk() -> "FewAtOnce":
-    """Turns at a disk that may hang: whoever waits for it takes no thread from the others."""
+    """Turns at a disk that may hang: those who wait for it take few threads from the others."""
     return FewAtOnce(
         _MOST_AT_THE_DISK,
         seconds=_DISK_SECONDS,

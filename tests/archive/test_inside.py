@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.archive.inside import open_inside
+from app.archive.inside import open_inside, read_inside
 from app.archive.inspection import Damage
 from app.errors import ArchiveUnavailable
 
@@ -154,3 +154,9 @@ def test_nothing_stays_open(tmp_path: Path, place: Path) -> None:
     opened(tmp_path)
 
     assert len([*Path("/proc/self/fd").iterdir()]) == before
+
+
+def test_what_the_disk_does_not_give_is_told_as_that() -> None:
+    # A regular file whose first byte nobody can read.
+    with pytest.raises(ArchiveUnavailable, match="Input/output error"):
+        read_inside(Path("/proc"), str(os.getpid()), "mem")
