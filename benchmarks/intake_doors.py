@@ -6,21 +6,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
-from app.cli.programs import web_program
 from app.db.engine import Database
 from app.db.schema import migrate
 from app.models.tables import Meeting
 from app.models.times import utc_now
 from benchmarks.intake_load import SECRET
-from tests.processes import eventually, free_port, spawn
+from benchmarks.web_process import PASSWORD, web_process
 from tests.servers import PostgresServer, ValkeyServer
 
 EMPTY, SQLITE, POSTGRES = "empty handler", "ours on SQLite", "ours on Postgres"
 SILENT = "ours on SQLite, silent broker"
-PASSWORD = "let-me-in"  # noqa: S105 -- of a door that lives for minutes
 STALLED = 16
 _PAGE_SECONDS = 60
 _EMPTY_APPLICATION = "benchmarks.programs.empty_door:create_app()"
@@ -80,28 +76,9 @@ def stalled_readers(door: Door) -> Iterator[None]:
 
 @contextmanager
 def _running(folder: Path, application: str | None, told: dict[str, str]) -> Iterator[Door]:
-    port = free_port()
-    argv = list(web_program("127.0.0.1", port, {}).argv)
-    environment = {
-        **told,
-        "WEBEX_WEBHOOK_SECRET": SECRET,
-        "OPERATOR_PASSWORD": PASSWORD,
-        "ARCHIVE_DIR": str(folder / "archive"),
-        "LOG_FORMAT": "json",
-    }
-    if application is not None:
-        argv[-1] = application
-    with spawn(argv, environment) as process:
-        eventually(lambda: _lives(port), seconds=60, message=process.output)
+    settings = {**told, "WEBEX_WEBHOOK_SECRET": SECRET}
+    with web_process(folder / "archive", settings, application=application) as port:
         yield Door(port, told.get("DATABASE_URL", ""))
-
-
-def _lives(port: int) -> bool:
-    try:
-        with urlopen(f"http://127.0.0.1:{port}/livez", timeout=5) as answer:
-            return bool(answer.status == 200)
-    except (URLError, OSError):
-        return False
 
 
 def _sqlite(folder: Path, name: str) -> str:

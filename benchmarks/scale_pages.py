@@ -7,37 +7,28 @@ from urllib.parse import urlencode
 
 import requests
 
-from app.cli.programs import web_program
 from app.runtime import Runtime
 from benchmarks.scale_looks import EVERY_KIND, FILTERS, Look, middle_of, settled_of
 from benchmarks.scale_rows import RARE
-from tests.processes import eventually, free_port, spawn
+from benchmarks.web_process import PASSWORD, web_process
 from tests.servers import ValkeyServer
 
-PASSWORD = "let-me-in"  # noqa: S105 -- of a door that lives for minutes
 _PAGE_SECONDS = 60
 
 
 @contextmanager
 def web_processes(runtimes: dict[int, Runtime], valkey: ValkeyServer) -> Iterator[dict[int, str]]:
-    """The door and the pages over each database, as ``serve`` runs them; where they listen."""
+    """The door and the pages over each database; where they listen."""
     with ExitStack() as stack:
         urls = {}
         for count, runtime in runtimes.items():
-            port = free_port()
-            environment = {
+            told = {
                 "DATABASE_URL": runtime.bench.database.url.render_as_string(hide_password=False),
                 "CELERY_BROKER_URL": valkey.url,
-                "ARCHIVE_DIR": str(runtime.settings.archive_dir),
                 "WEBEX_WEBHOOK_SECRET": "nobody-signs",
-                "OPERATOR_PASSWORD": PASSWORD,
-                "LOG_FORMAT": "json",
             }
-            argv = web_program("127.0.0.1", port, {}).argv
-            process = stack.enter_context(spawn(argv, environment))
-            urls[count] = f"http://127.0.0.1:{port}"
-            alive = partial(_lives, urls[count])
-            eventually(alive, seconds=60, message=process.output)
+            process = web_process(runtime.settings.archive_dir, told)
+            urls[count] = f"http://127.0.0.1:{stack.enter_context(process)}"
         yield urls
 
 
@@ -62,10 +53,3 @@ def page_looks(url: str, count: int) -> dict[str, Look]:
         assert 'href="/meetings/' in answer.text or count < EVERY_KIND, path
 
     return {name: partial(look, path) for name, path in _paths(count).items()}
-
-
-def _lives(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/livez", timeout=5).ok
-    except requests.ConnectionError:
-        return False

@@ -129,7 +129,8 @@ def _of_everything(routes: APIBlueprint, runtime: Runtime, shared: Shared) -> No
         """What is here of the meetings of some days, and what is missing.
 
         Of what Webex lists and nobody here knows it tells only when Webex is asked (`ask`), which
-        takes fifteen seconds at most; `ok` is true when all was read and nothing is missing.
+        takes fifteen seconds at most. `asked` says whether it was, which no page of another site
+        can have done; `ok` is true when all was read and nothing is missing.
         """
         days = query.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"ask"})
         try:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from flask import Blueprint, render_template, request
-from werkzeug.exceptions import BadRequest, ServiceUnavailable
+from werkzeug.exceptions import BadRequest
 
 from app.errors import DatabaseUnavailable
 from app.ingestion.report import make_report, span_of
@@ -15,13 +15,14 @@ from app.models.report import Report, Standing, Totals, lag_of, totals_by
 from app.web.days import DAY, told_days
 from app.web.pages import unavailable
 from app.web.principal import demand
-from app.web.turns import FewAtOnce
+from app.web.turns import FewAtOnce, come_again
 
 _MOST_DAYS = 31
 _MOST_GAPS = 100
 _MOST_HOSTS = 50
 _ASKING_AT_ONCE = 2
 _TURN_SECONDS = 1
+_BUSY = "Others have Webex asked; try again in a moment."
 
 
 class Reporter:
@@ -32,7 +33,9 @@ class Reporter:
 
     def __init__(self, bench: Workbench) -> None:
         self._bench = bench
-        self._turns = FewAtOnce(_ASKING_AT_ONCE, seconds=_TURN_SECONDS, busy=_busy)
+        self._turns = FewAtOnce(
+            _ASKING_AT_ONCE, seconds=_TURN_SECONDS, busy=lambda: come_again(_BUSY)
+        )
 
     def now(self) -> datetime:
         """The time of all that is told."""
@@ -95,10 +98,6 @@ def _told(made: Report) -> dict[str, object]:
         "unlisted": sum(each.is_listed is False for each in made.lines),
         "lag": lag_of(made.lines),
     }
-
-
-def _busy() -> ServiceUnavailable:
-    return ServiceUnavailable("Others have Webex asked; try again in a moment.", retry_after=5)
 
 
 def _worst_first(host: Totals) -> tuple[int, int, str]:

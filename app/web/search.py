@@ -7,7 +7,7 @@ from itertools import groupby
 
 from flask import Blueprint, render_template, request
 from markupsafe import Markup, escape
-from werkzeug.exceptions import BadRequest, ServiceUnavailable
+from werkzeug.exceptions import BadRequest
 
 from app.db.engine import Database
 from app.db.patience import TookTooLong
@@ -18,7 +18,7 @@ from app.models.spoken import spans_of, words_of
 from app.models.times import parse_time
 from app.web.days import told_days
 from app.web.pages import unavailable
-from app.web.turns import FewAtOnce
+from app.web.turns import FewAtOnce, come_again
 
 _HITS_PER_PAGE = 50
 _AT_ONCE = 4
@@ -28,6 +28,7 @@ _TOO_COMMON = (
     "Too much of what was said has these words to look through it in ten seconds: add a word that "
     "is said less often, or take fewer days. `webex-ingest search` takes as long as it needs."
 )
+_BUSY = "Others are searching; try again in a moment."
 _MOST_CHARACTERS = 1000
 _MOST_ROWS = 2**31
 _FIELDS = ("q", "speaker", "host", "from", "to")
@@ -51,13 +52,13 @@ class Asked:
 class Finder:
     """Searches for people and programs that wait for it, a few at once and for some seconds each.
 
-    Words that everybody says are in so many lines that to put these in order takes minutes, and
+    Words that everybody says are in so many lines that to put these in order may take minutes, and
     all other pages would wait for the threads that wait for it.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._turns = FewAtOnce(_AT_ONCE, seconds=_TURN_SECONDS, busy=_busy)
+        self._turns = FewAtOnce(_AT_ONCE, seconds=_TURN_SECONDS, busy=lambda: come_again(_BUSY))
 
     def find(self, asked: Asked) -> tuple[Asked, Found]:
         """What is found, and what was asked with the sentence why it cannot be answered.
@@ -104,10 +105,6 @@ def search_routes(finder: Finder) -> Blueprint:
 
     routes.register_error_handler(DatabaseUnavailable, unavailable)
     return routes
-
-
-def _busy() -> ServiceUnavailable:
-    return ServiceUnavailable("Others are searching; try again in a moment.", retry_after=5)
 
 
 def read_question(told: Mapping[str, str]) -> Asked:

@@ -4,10 +4,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from werkzeug.exceptions import ServiceUnavailable
+
 from app.errors import ArchiveUnavailable
 
 _MOST_AT_THE_DISK = 4
 _DISK_SECONDS = 1
+_COME_AGAIN_SECONDS = 5
 
 
 def turns_at_the_disk() -> "FewAtOnce":
@@ -17,6 +20,11 @@ def turns_at_the_disk() -> "FewAtOnce":
         seconds=_DISK_SECONDS,
         busy=lambda: ArchiveUnavailable("the archive's disk does not answer now"),
     )
+
+
+def come_again(sentence: str) -> ServiceUnavailable:
+    """The error for whoever finds too many others there; in some seconds there may be fewer."""
+    return ServiceUnavailable(sentence, retry_after=_COME_AGAIN_SECONDS)
 
 
 class FewAtOnce:

@@ -78,23 +78,17 @@ def make_ingest(
         return found
 
 
-def make_ingests(
-    database: Database, meeting: Meeting, count: int, prefix: str = "r", **values: Any
-) -> list[int]:
-    """Many rows at once, due now unless the values say otherwise; their ids in order."""
+def plain_ingest(meeting: Meeting, **values: Any) -> dict[str, Any]:
+    """The columns of a row that nobody has worked at, and these."""
     plain = {
         "meeting_row_id": meeting.id,
-        "resource": "recordings",
+        "resource_id": "",
         "account": meeting.account,
-        "queue": Queue.TRANSFER,
-        "priority": Priority.FRESH,
-        "state": State.WAITING,
         "stage": "",
         "attempt": 0,
         "looks": 0,
         "tries": 0,
         "lost": 0,
-        "next_attempt_at": NOW,
         "opened_at": NOW,
         "patience_until": PATIENCE,
         "woken": False,
@@ -102,6 +96,21 @@ def make_ingests(
         "bytes_synced": 0,
         "updated_at": NOW,
     }
+    return plain | values
+
+
+def make_ingests(
+    database: Database, meeting: Meeting, count: int, prefix: str = "r", **values: Any
+) -> list[int]:
+    """Many rows at once, due now unless the values say otherwise; their ids in order."""
+    plain = plain_ingest(
+        meeting,
+        resource="recordings",
+        queue=Queue.TRANSFER,
+        priority=Priority.FRESH,
+        state=State.WAITING,
+        next_attempt_at=NOW,
+    )
     rows = [{**plain, **values, "resource_id": f"{prefix}{number}"} for number in range(count)]
     with database.transaction() as session:
         session.execute(insert(Ingest), rows)

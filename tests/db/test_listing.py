@@ -1,7 +1,6 @@
 """Pages of the list of meetings: what each filter finds, however it goes about it."""
 
 import random
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,8 +21,8 @@ from app.models.listing import Filters
 from app.models.status import MeetingState
 from app.models.tables import Ingest, Meeting
 from app.models.words import Reason, Resource, State
-from tests.db.rows import LEASE_SECONDS, NOW, PATIENCE, after, row_id_of
-from tests.servers import PostgresServer
+from tests.db.lasting import lasting_database
+from tests.db.rows import LEASE_SECONDS, NOW, after, plain_ingest, row_id_of
 
 MEETINGS = 150
 HOSTS = ("ada@example.com", "Ada@Example.com", "bo@example.com", None)
@@ -47,23 +46,14 @@ def filled(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Database]:
     """A database with meetings of every kind at random; nobody changes any."""
-    if request.param == "sqlite":
-        path = tmp_path_factory.mktemp("filled") / "webex-ingest.db"
-        shutil.copyfile(request.getfixturevalue("migrated_file"), path)
-        url = f"sqlite:///{path}"
-    else:
-        template = request.getfixturevalue("migrated_template")
-        server: PostgresServer = request.getfixturevalue("postgres")
-        url = server.create_database("filled", template=template)
-    database = Database(url)
-    chance = random.Random(20260302)  # noqa: S311 -- the same on both
-    with database.transaction() as session:
-        session.execute(insert(Meeting), [some_meeting(chance, n) for n in range(MEETINGS)])
-        meetings = session.scalars(select(Meeting).order_by(col(Meeting.id))).all()
-        ingests = [each for meeting in meetings for each in some_ingests(chance, meeting)]
-        session.execute(insert(Ingest), ingests)
-    yield database
-    database.dispose()
+    with lasting_database(request, tmp_path_factory, "filled") as database:
+        chance = random.Random(20260302)  # noqa: S311 -- the same on both
+        with database.transaction() as session:
+            session.execute(insert(Meeting), [some_meeting(chance, n) for n in range(MEETINGS)])
+            meetings = session.scalars(select(Meeting).order_by(col(Meeting.id))).all()
+            ingests = [each for meeting in meetings for each in some_ingests(chance, meeting)]
+            session.execute(insert(Ingest), ingests)
+        yield database
 
 
 @pytest.fixture(scope="module")
@@ -102,28 +92,15 @@ def some_ingests(chance: random.Random, meeting: Meeting) -> Iterator[dict[str, 
     states = chance.choice(([*State], [State.DONE], [State.ABSENT, State.RUNNING, State.WAITING]))
     reasons = chance.choice((REASONS, REASONS[1:3], (None,)))
     for resource in chance.sample([*Resource][:4], chance.randrange(5)):
-        yield {
-            "meeting_row_id": meeting.id,
-            "resource": resource,
-            "resource_id": "",
-            "account": meeting.account,
-            "queue": "poll",
-            "priority": "0-fresh",
-            "state": chance.choice(states),
-            "stage": "",
-            "reason": chance.choice(reasons),
-            "error_code": chance.choice(ERRORS),
-            "attempt": 0,
-            "looks": 0,
-            "tries": 0,
-            "lost": 0,
-            "opened_at": NOW,
-            "patience_until": PATIENCE,
-            "woken": False,
-            "bytes_done": 0,
-            "bytes_synced": 0,
-            "updated_at": NOW,
-        }
+        yield plain_ingest(
+            meeting,
+            resource=resource,
+            queue="poll",
+            priority="0-fresh",
+            state=chance.choice(states),
+            reason=chance.choice(reasons),
+            error_code=chance.choice(ERRORS),
+        )
 
 
 def is_wanted(each: Known, filters: Filters) -> bool:

@@ -1,6 +1,5 @@
 """The queries that run every second use an index however many rows there are."""
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -42,8 +41,8 @@ from app.models.tables import File, Meeting, WebhookEvent
 from app.models.words import Queue, State
 from app.web.happenings import happenings
 from app.web.surroundings import beats
+from tests.db.lasting import lasting_database
 from tests.db.rows import LEASE_SECONDS, NOW, after, make_ingests, make_meeting, row_id_of
-from tests.servers import PostgresServer
 
 ROWS = 20_000
 ACCOUNTS = ("account-0", "account-1", "account-2")
@@ -332,19 +331,10 @@ def peopled(
 
     One for all tests that ask it, as it takes long to fill.
     """
-    if request.param == "sqlite":
-        path = tmp_path_factory.mktemp("years") / "webex-ingest.db"
-        shutil.copyfile(request.getfixturevalue("migrated_file"), path)
-        url = f"sqlite:///{path}"
-    else:
-        template = request.getfixturevalue("migrated_template")
-        postgres: PostgresServer = request.getfixturevalue("postgres")
-        url = postgres.create_database("years", template=template)
-    database = Database(url)
-    crowd(database)
-    people(database)
-    yield database
-    database.dispose()
+    with lasting_database(request, tmp_path_factory, "years") as database:
+        crowd(database)
+        people(database)
+        yield database
 
 
 def crowd(database: Database) -> None:

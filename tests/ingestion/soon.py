@@ -1,7 +1,7 @@
 """A Webex that is ready within half a minute, for stories of what comes afterwards.
 
 Whoever imports this fixture is not about waiting: half of the looks of a meeting are at what is not
-there yet, and they took a fifth of the whole run. How the usual wait ends is told by the road, the
+there yet. How the usual wait ends is told by the road, the
 stories, the rounds and others.
 """
 

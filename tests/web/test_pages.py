@@ -370,7 +370,7 @@ def test_a_disk_that_hangs_is_a_problem_and_holds_up_no_page(
     mounted, look = threading.Event(), shutil.disk_usage
 
     def hang(place: Path) -> object:
-        mounted.wait()
+        mounted.wait(20)
         return look(place)
 
     monkeypatch.setattr("shutil.disk_usage", hang)
