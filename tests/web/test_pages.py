@@ -12,9 +12,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.db.engine import Database
-from app.db.files import files_of, note_damage
+from app.db.files import files_of, note_damage, replace_snippets
 from app.db.ticks import tick
-from app.models.outcomes import Absent, Wait
+from app.models.outcomes import Absent, Done, Wait
 from app.models.words import Kind, Reason, Resource
 from tests.processes import free_port
 from tests.web.conftest import NOON, MakeClient
@@ -139,6 +139,20 @@ def test_hostile_words_are_inert_on_every_page(client: FlaskClient, rows: Rows) 
         told = OUR_SCRIPT.sub("", client.get(path).text)
         assert not re.search(r"<script|<img|\"'>", told)
         assert "{{ 7*7 }}" in told or "alert" not in told
+
+
+def test_hostile_words_that_were_said_are_inert_too(client: FlaskClient, rows: Rows) -> None:
+    meeting = rows.meeting("m_I_1", title="Planning", start=NOON)
+    rows.ingest(meeting, Resource.TRANSCRIPTS, "t1", Done())
+    line = {"snippet_id": "1", "text": HOSTILE, "offset_milliseconds": 1000}
+    by = {"person_name": HOSTILE, "person_email": HOSTILE}
+    with rows.database.transaction() as session:
+        replace_snippets(session, meeting.id or 0, "t1", [line | by])
+
+    for path in ("/meetings/m_I_1/play?t=1", "/search?q=alert", '/search?q="img src"'):
+        told = OUR_SCRIPT.sub("", page(client, path))
+        assert not re.search(r"<script|<img|\"'>", told)
+        assert told.count("{{ 7*7 }}") >= 2, "what was said and who said it"
 
 
 def test_no_page_runs_scripts_of_others_or_is_framed(client: FlaskClient) -> None:
